@@ -1,0 +1,1 @@
+"""Texts → vectors, behind the Embedder protocol. Optional: without it stories are built from words alone."""

@@ -1,0 +1,1 @@
+"""Body, one-sentence summary and translation of stored items, off the poll's path."""

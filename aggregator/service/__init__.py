@@ -1,0 +1,1 @@
+"""Joins the stages, reads the clock, runs as a daemon. The only user of apscheduler."""
