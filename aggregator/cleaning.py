@@ -104,9 +104,9 @@ _AGENCIES: Final = (
     r"Prensa\s+Latina|ABI|رويترز|أ\s?ف\s?ب|وام|واس|ایرنا|ایسنا|भाषा|एएनआई"
 )
 _DATELINES: Final = (
-    # "RIGA, Feb 25 (LETA) - ", "VILNIUS (AP) — ", "(Reuters) - ", "ΑΘΗΝΑ, 25 Φεβ (ΑΠΕ-ΜΠΕ) -"
+    # such as "RIGA, Feb 25 (LETA) - ", "VILNIUS (AP) — ", "(Reuters) - ", "ΑΘΗΝΑ, 25 Φεβ (ΑΠΕ-ΜΠΕ) -"
     re.compile(rf"^[^\n.!?()]{{0,60}}\(\s*(?:{_AGENCIES})(?:\s*[/,–-]\s*[^()]{{1,25}})?\s*\)\s*[-–—―:.]*\s*"),
-    # "МОСКВА, 25 фев — РИА Новости.", "Rīga, 25. febr., LETA.", "Vilnius, vasario 25 d. (BNS)."
+    # such as "МОСКВА, 25 фев — РИА Новости.", "Rīga, 25. febr., LETA.", "Vilnius, vasario 25 d. (BNS)."
     re.compile(rf"^[^\n!?()]{{0,60}}?[,—–-]\s*/?(?:{_AGENCIES})/?\s*[-–—―:.]+\s+"),
     # such as "BNS, Vilnius. " and "LETA: "
     re.compile(rf"^/?(?:{_AGENCIES})/?(?:,\s*[\w. -]{{2,30}})?\s*[-–—―:.]+\s+"),
