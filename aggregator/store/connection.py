@@ -2,14 +2,14 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 
 from aggregator.errors import StoreError
 
-__all__ = ["APPLICATION_ID", "Store", "connect", "marks"]
+__all__ = ["APPLICATION_ID", "Store", "close_keeping_log", "connect", "marks"]
 
 APPLICATION_ID = 0x41474752  # "AGGR", in the file's header: what tells it from other programs' databases
 
@@ -25,6 +25,20 @@ def connect(path: Path, mode: str, *, timeout_s: float, immutable: bool = False)
     connection = sqlite3.connect(uri, uri=True, timeout=timeout_s, isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
     return connection
+
+
+def close_keeping_log(connection: sqlite3.Connection, path: Path) -> None:
+    """Close a writer so that users who may only read can go on reading: its -wal and -shm files stay, the log empty.
+
+    SQLite deletes both when the last connection closes, and a reader who may not make them anew then cannot open the
+    file at all. A read-only connection cannot delete them, so one is the last to go.
+    """
+    with closing(connect(path, "ro", timeout_s=1)) as last, closing(connection):
+        last.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        with suppress(sqlite3.Error):  # a full disk, or a reader in the middle: the log stays for the next writer
+            connection.execute("PRAGMA busy_timeout = 500")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.close()
 
 
 def marks(values: Sequence[Any]) -> str:
@@ -43,7 +57,7 @@ class Store:
         """Close the connection; the object cannot be used afterwards."""
         self.connection.close()
 
-    def __enter__(self) -> "Store":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

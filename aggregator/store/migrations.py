@@ -3,15 +3,11 @@
 import sqlite3
 from collections.abc import Iterator
 from importlib.resources import files
-from typing import TYPE_CHECKING
 
 import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
 from aggregator.store.connection import APPLICATION_ID
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = ["SCHEMA_VERSION", "migrate", "newer_than_code", "statements"]
 
@@ -19,7 +15,7 @@ MIGRATIONS = Migrations("aggregator")
 SCHEMA_SEMVER = "1.0.0"  # of the views: the contract with readers
 
 
-@MIGRATIONS()  # type: ignore[untyped-decorator]
+@MIGRATIONS()
 def m001_tables(db: sqlite_utils.Database) -> None:
     """All tables of the first release."""
     run_script(db.conn, "m001_tables.sql")

@@ -10,7 +10,7 @@ NO_COUNTRY = frozenset({"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"})
 
 def locale_of(language: str) -> Locale:
     """CLDR's locale of a BCP 47 tag; English when it has none."""
-    for tag in (language, language.split("-")[0], "en"):
+    for tag in (language, language.split("-", maxsplit=1)[0], "en"):
         try:
             return Locale.parse(tag, sep="-")
         except (UnknownLocaleError, ValueError):
@@ -42,5 +42,5 @@ def language_name(language: str, locale: Locale) -> str:
     try:
         name = Locale.parse(language, sep="-").get_display_name(locale) if language else ""
     except (UnknownLocaleError, ValueError):
-        name = locale.languages.get(language.split("-")[0])
+        name = locale.languages.get(language.split("-", maxsplit=1)[0])
     return str(name or language)

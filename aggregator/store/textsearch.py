@@ -8,12 +8,15 @@ substring. See M. Liu, "CJK bigram indexing", as in Lucene's CJKBigramFilter.
 import re
 import unicodedata
 
-__all__ = ["match_query", "pairs", "unspaced"]
+__all__ = ["excerpt", "match_query", "pairs", "unspaced"]
 
 _RUN = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3130-\u318f\u31f0-\u31ff"
     "\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]+"
 )
+
+
+_BEFORE, _AFTER = 16, 48  # characters of an excerpt around what was found
 
 
 def unspaced(text: str) -> bool:
@@ -44,6 +47,21 @@ def match_query(words: str) -> str:
         if any(unicodedata.category(char)[0] in "LNM" for char in rest):
             terms.append(f'"{rest.strip().rstrip("*")}"{"*" if star else ""}')
     return " AND ".join(terms)
+
+
+def excerpt(words: str, *texts: str) -> str:
+    """The place in the texts where a run of `words` without spaces stands, in brackets; "" when none does.
+
+    FTS5's own snippets cannot show it: it is found by `pairs`, of which no text is kept.
+    """
+    for run in _RUN.findall(unicodedata.normalize("NFC", words)):
+        for text in texts:
+            at = text.find(run)
+            if at >= 0:
+                start, end = max(0, at - _BEFORE), at + len(run) + _AFTER
+                piece = text[start:end].replace(run, f"[{run}]").replace("\n", " ")
+                return f"{'…' if start else ''}{piece}{'…' if end < len(text) else ''}"
+    return ""
 
 
 def _run_term(run: str) -> str:

@@ -187,6 +187,7 @@ CREATE TABLE stories (
   language_count INTEGER NOT NULL DEFAULT 0,                           -- languages
   countries TEXT NOT NULL DEFAULT '',                                  -- their codes, most items first: "FR DE JP"
   flags TEXT NOT NULL DEFAULT '',                                      -- their flags, in the same order
+  languages TEXT NOT NULL DEFAULT '',                                  -- tags of its languages, most items first: "fr de ja"
   first_item_at TEXT,                                                  -- published_at of the earliest item
   last_item_at TEXT,                                                   -- published_at of the latest item
   created_at TEXT NOT NULL,                                            -- when the story was formed

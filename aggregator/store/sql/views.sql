@@ -87,7 +87,8 @@ SELECT
   s.title AS title,                                   -- title of its lead item
   s.language AS language,                             -- language of that title
   s.flags AS flags,                                   -- flags of its countries, most items first
-  s.countries AS countries,                           -- their codes
+  s.countries AS countries,                           -- their codes, in the same order, divided by spaces
+  s.languages AS languages,                           -- tags of its languages, most items first, divided by spaces
   s.item_count AS items,                              -- items
   s.outlet_count AS outlets,                          -- outlets
   s.independent_count AS independent,                 -- outlets with a text of their own
@@ -102,10 +103,32 @@ SELECT
 FROM stories AS s
 WHERE s.merged_into IS NULL AND s.outlet_count > 1;
 
+CREATE VIEW first_reports AS -- For each story, who reported it first.
+SELECT
+  s.story_id AS story_id,                             -- the story
+  i.item_id AS item_id,                               -- the first item, by published_at
+  substr('JanFebMarAprMayJunJulAugSepOctNovDec', 3 * CAST(substr(i.published_at, 6, 2) AS INTEGER) - 2, 3) || ' '
+    || CAST(substr(i.published_at, 9, 2) AS INTEGER) || ' • ' || substr(i.published_at, 12, 5) || ' UTC' AS label, -- "Feb 25 • 06:23 UTC"
+  i.published_at AS published_at,                     -- UTC
+  c.flag AS flag,                                     -- emoji of its country
+  o.country AS country,                               -- code of its country
+  c.name AS country_name,                             -- its name in the reader's language
+  o.name AS outlet,                                   -- its publisher: the story was first reported by it
+  i.language AS language,                             -- BCP 47 tag
+  i.title AS title,                                   -- as published
+  i.url AS link                                       -- the article
+FROM stories AS s
+JOIN items AS i ON i.item_id = s.first_item_id
+JOIN outlets AS o ON o.outlet_id = i.outlet_id
+JOIN countries AS c ON c.code = o.country
+WHERE s.merged_into IS NULL;
+
 CREATE VIEW story_timeline AS -- The items of a story; sort by position: 1 reported first.
 SELECT
   m.story_id AS story_id,                             -- the story
   row_number() OVER (PARTITION BY m.story_id ORDER BY i.published_at, i.item_id) AS position, -- 1 = the first to report
+  substr('JanFebMarAprMayJunJulAugSepOctNovDec', 3 * CAST(substr(i.published_at, 6, 2) AS INTEGER) - 2, 3) || ' '
+    || CAST(substr(i.published_at, 9, 2) AS INTEGER) || ' • ' || substr(i.published_at, 12, 5) || ' UTC' AS label, -- "Feb 25 • 06:23 UTC"
   i.published_at AS published_at,                     -- UTC
   CAST(round(1440 * (julianday(i.published_at) - julianday(s.first_item_at))) AS INTEGER) AS minutes, -- minutes after the first
   c.flag AS flag,                                     -- emoji of its country
