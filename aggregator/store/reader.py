@@ -22,6 +22,7 @@ Row = dict[str, Any]
 
 _BUSY_TIMEOUT_S = 10.0  # a reader waits for the writer only while that one recovers the log after a crash
 _ATTEMPTS = 8
+_LONGEST_WAY = 10_000  # merges in a row; a bound, so that a damaged file cannot hold a reader
 _NEWEST_MATCHES = 1000  # of a search, the newest are ranked: the time of a search does not grow with the file
 
 _STORIES = """
@@ -30,6 +31,13 @@ WHERE s.last_item_at >= :since AND s.outlets >= :min_outlets
   AND (:country = '' OR ' ' || s.countries || ' ' LIKE '% ' || :country || ' %')
   AND (:language = '' OR ' ' || s.languages || ' ' LIKE '% ' || :language || ' %')
 ORDER BY s.score DESC, s.story_id DESC LIMIT :limit
+"""
+
+_STORY = """
+SELECT s.*, o.name AS first_reported_by, c.flag AS first_flag, c.code AS first_country, c.name AS first_country_name
+FROM stories AS s LEFT JOIN items AS i ON i.item_id = s.first_item_id
+LEFT JOIN outlets AS o ON o.outlet_id = i.outlet_id LEFT JOIN countries AS c ON c.code = o.country
+WHERE s.story_id = ?
 """
 
 _COUNTS = """
@@ -161,21 +169,16 @@ class Reader:
 
     def story(self, story_id: int) -> Row | None:
         """The row of `stories`, with who reported first; a story that was merged leads to the one it became part of."""
-        sql = """
-        WITH RECURSIVE way(id, step) AS (
-          VALUES (?, 0) UNION ALL
-          SELECT s.merged_into, way.step + 1 FROM way JOIN stories AS s ON s.story_id = way.id
-          WHERE s.merged_into IS NOT NULL AND way.step < 1000
-        )
-        SELECT s.*, f.outlet AS first_reported_by, f.flag AS first_flag, f.country AS first_country
-        FROM way JOIN stories AS s ON s.story_id = way.id LEFT JOIN first_reports AS f ON f.story_id = s.story_id
-        ORDER BY way.step DESC LIMIT 1
-        """
-        return self.row(sql, (story_id,))
+        for _ in range(_LONGEST_WAY):
+            row = self.row(_STORY, (story_id,))
+            if row is None or row["merged_into"] is None:
+                return row
+            story_id = row["merged_into"]
+        raise StoreError(f"{self.path}: the merges of story {story_id} lead nowhere")
 
     def timeline(self, story_id: int) -> list[Row]:
         """The items of a story, the first to report first: rows of `story_timeline`."""
-        return self.query("SELECT * FROM story_timeline WHERE story_id = ? ORDER BY position", (story_id,))
+        return self.query("SELECT * FROM story_timeline WHERE story_id = ? ORDER BY published_at, item_id", (story_id,))
 
     def stories(
         self, since: datetime, limit: int, country: str | None = None, language: str | None = None, min_outlets: int = 2

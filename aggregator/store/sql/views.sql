@@ -123,10 +123,10 @@ JOIN outlets AS o ON o.outlet_id = i.outlet_id
 JOIN countries AS c ON c.code = o.country
 WHERE s.merged_into IS NULL;
 
-CREATE VIEW story_timeline AS -- The items of a story; sort by position: 1 reported first.
+CREATE VIEW story_timeline AS -- The items of a story; sort by published_at, item_id: the first report comes first.
 SELECT
   m.story_id AS story_id,                             -- the story
-  row_number() OVER (PARTITION BY m.story_id ORDER BY i.published_at, i.item_id) AS position, -- 1 = the first to report
+  i.item_id = s.first_item_id AS first,               -- 1: reported the story first
   substr('JanFebMarAprMayJunJulAugSepOctNovDec', 3 * CAST(substr(i.published_at, 6, 2) AS INTEGER) - 2, 3) || ' '
     || CAST(substr(i.published_at, 9, 2) AS INTEGER) || ' • ' || substr(i.published_at, 12, 5) || ' UTC' AS label, -- "Feb 25 • 06:23 UTC"
   i.published_at AS published_at,                     -- UTC
@@ -172,6 +172,7 @@ CREATE VIEW feed_health AS -- One row a feed of the catalogue: how it is and why
 SELECT
   f.feed_id AS feed_id,                               -- the feed
   c.flag AS flag,                                     -- emoji of its outlet's country
+  o.country AS country,                               -- its code
   o.name AS outlet,                                   -- publisher
   f.url AS url,                                       -- as configured
   CASE WHEN f.removed_at IS NOT NULL THEN 'removed' WHEN f.paused OR NOT f.enabled THEN 'off' ELSE s.state END AS state, -- new, ok, failing, blocked, gone, off, removed
@@ -218,12 +219,15 @@ JOIN feeds AS f ON f.feed_id = p.feed_id
 JOIN outlets AS o ON o.outlet_id = f.outlet_id
 JOIN countries AS c ON c.code = o.country;
 
-CREATE VIEW search AS -- Full text: WHERE words MATCH 'earthquake' ORDER BY rank; FTS5 query syntax, diacritics do not matter.
+CREATE VIEW search AS -- Full text: WHERE words MATCH 'earthquake' ORDER BY rank; diacritics and case do not matter. FTS5's query syntax.
 SELECT
   w.search_words AS words,                            -- what to MATCH
   w.rowid AS item_id,                                 -- the item
   w.rank AS rank,                                     -- best match first when ascending (BM25)
   coalesce(nullif(snippet(search_words, -1, '[', ']', '…', 24), ''), i.summary) AS snippet, -- the place, the words in brackets
+  substr('JanFebMarAprMayJunJulAugSepOctNovDec', 3 * CAST(substr(i.published_at, 6, 2) AS INTEGER) - 2, 3) || ' '
+    || CAST(substr(i.published_at, 9, 2) AS INTEGER) || ' • ' || substr(i.published_at, 12, 5) || ' UTC' AS label, -- "Feb 25 • 06:23 UTC"
+  c.flag AS flag,                                     -- emoji of its country
   i.title AS title,                                   -- as published
   i.language AS language,                             -- BCP 47 tag
   o.name AS outlet,                                   -- publisher
@@ -234,12 +238,27 @@ SELECT
 FROM search_words AS w
 JOIN items AS i ON i.item_id = w.rowid
 JOIN outlets AS o ON o.outlet_id = i.outlet_id
-LEFT JOIN story_items AS m ON m.item_id = w.rowid
-UNION ALL
+JOIN countries AS c ON c.code = o.country
+LEFT JOIN story_items AS m ON m.item_id = w.rowid;
+
+CREATE VIEW search_characters AS -- Full text in scripts without spaces, and Korean: WHERE characters MATCH '東京都' ORDER BY rank; three characters or more.
 SELECT
-  w.search_unspaced, w.rowid, w.rank, snippet(search_unspaced, -1, '[', ']', '…', 24),
-  i.title, i.language, o.name, o.country, i.published_at, i.url, m.story_id
+  w.search_unspaced AS characters,                       -- what to MATCH
+  w.rowid AS item_id,                                 -- the item
+  w.rank AS rank,                                     -- best match first when ascending (BM25)
+  snippet(search_unspaced, -1, '[', ']', '…', 24) AS snippet,       -- the place, the characters in brackets
+  substr('JanFebMarAprMayJunJulAugSepOctNovDec', 3 * CAST(substr(i.published_at, 6, 2) AS INTEGER) - 2, 3) || ' '
+    || CAST(substr(i.published_at, 9, 2) AS INTEGER) || ' • ' || substr(i.published_at, 12, 5) || ' UTC' AS label, -- "Feb 25 • 06:23 UTC"
+  c.flag AS flag,                                     -- emoji of its country
+  i.title AS title,                                   -- as published
+  i.language AS language,                             -- BCP 47 tag
+  o.name AS outlet,                                   -- publisher
+  o.country AS country,                               -- code of its country
+  i.published_at AS published_at,                     -- UTC
+  i.url AS link,                                      -- the article
+  m.story_id AS story_id                              -- its story; NULL = not grouped yet
 FROM search_unspaced AS w
 JOIN items AS i ON i.item_id = w.rowid
 JOIN outlets AS o ON o.outlet_id = i.outlet_id
+JOIN countries AS c ON c.code = o.country
 LEFT JOIN story_items AS m ON m.item_id = w.rowid;

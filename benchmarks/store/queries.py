@@ -1,0 +1,78 @@
+"""Time every documented query, and a poll's writes, on a database: python benchmarks/store/queries.py FILE.
+
+Each query runs seven times; the median of the last five is printed, in milliseconds. FILE comes from generate.py.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from aggregator.models import iso
+from aggregator.store.reader import Reader, open_reader
+from aggregator.store.schema_doc import examples
+
+LIMIT_MS = 50.0
+
+
+def values(reader: Reader) -> dict[str, Any]:
+    """Values that make the queries work: the largest story of the last day, words of many items."""
+    top = reader.query(
+        """SELECT story_id, lead_item_id FROM stories WHERE merged_into IS NULL AND outlet_count > 1 AND last_item_at >= ?
+           ORDER BY item_count DESC LIMIT 1""",
+        (iso(datetime.now(UTC) - timedelta(days=1)),),  # noqa: TID251
+    )[0]
+    titles = reader.query("SELECT title FROM items WHERE language = 'en' ORDER BY item_id DESC LIMIT 2000")
+    said = [word for row in titles for word in row["title"].split()]
+    ranked = sorted(set(said), key=said.count, reverse=True)
+    han = reader.query("SELECT title FROM items WHERE language = 'zh' ORDER BY item_id DESC LIMIT 1")[0]["title"]
+    return {
+        "item_id": top["lead_item_id"], "story_id": top["story_id"], "feed_id": 3, "country": "FR", "word": ranked[60],
+        "two_words": f"{ranked[0]} AND {ranked[1]}", "characters": han[:3],
+        "seq": reader.query("SELECT max(seq) - 1000 AS seq FROM changes")[0]["seq"], "common": ranked[0], "han": han[:2],
+    }  # fmt: skip
+
+
+def timed(question: str, run: Callable[[], list[Any]]) -> None:
+    took = []
+    for _ in range(7):
+        began = time.perf_counter()
+        rows = run()
+        took.append(1000 * (time.perf_counter() - began))
+    middle = statistics.median(took[2:])
+    print(f"{'TOO SLOW' if middle > LIMIT_MS else '':8} {middle:8.2f} ms {len(rows):5} rows  {question}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("file", type=Path)
+    path = parser.parse_args().file
+    now = datetime.now(UTC)  # noqa: TID251
+    with open_reader(path) as reader:
+        given = values(reader)
+        print(given)
+        for example in examples():
+            used = {name: value for name, value in given.items() if f":{name}" in example.sql}
+            timed(f"{example.view}: {example.question}", lambda sql=example.sql, used=used: reader.query(sql, used))
+        day = now - timedelta(days=1)
+        timed("Reader.stories, 24 h", lambda: reader.stories(day, 30))
+        timed("Reader.stories, 24 h, of a country in a language", lambda: reader.stories(day, 30, "FR", "fr", 3))
+        timed("Reader.search, a word", lambda: reader.search(given["word"]))
+        timed("Reader.search, the most frequent word", lambda: reader.search(given["common"]))
+        timed("Reader.search, two Chinese characters", lambda: reader.search(given["han"]))
+        timed("Reader.story", lambda: [reader.story(given["story_id"])])
+        timed("Reader.changes", lambda: reader.changes(given["seq"]))
+        timed("Reader.counts", lambda: [reader.counts(now)])
+        timed("Reader.health", lambda: [reader.health(now)])
+        items = reader.query("SELECT count(*) AS n FROM items")[0]["n"]
+        pages = reader.query("SELECT name, sum(pgsize) AS size FROM dbstat GROUP BY name ORDER BY size DESC")
+        print(f"{path}: {sum(p['size'] for p in pages) / items:.0f} bytes an item, {items} items")
+        for page in pages[:16]:
+            print(f"{page['size'] / items:8.0f}  {page['name']}")
+
+
+if __name__ == "__main__":
+    main()
