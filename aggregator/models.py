@@ -383,6 +383,7 @@ class StoryItem:
     country: str
     outlet_id: int
     at: datetime  # published_at
+    outlet: str = ""  # its name, which titles often end with
     vector: Vector | None = field(default=None, repr=False, compare=False)
 
 
