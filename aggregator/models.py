@@ -16,6 +16,7 @@ __all__ = [
     "Assignment",
     "DateSource",
     "DueFeed",
+    "Duplicate",
     "EditedItem",
     "Failed",
     "FailureReason",
@@ -283,7 +284,11 @@ class ParseFailed:
 
 @dataclass(frozen=True, slots=True)
 class KnownItem:
-    """A stored item, as far as identity needs it."""
+    """A stored item, as far as identity needs it.
+
+    `sighted_hash`, for items found by guid, is the content hash of what that very entry (feed and guid) said last, where
+    the store keeps it: an entry that repeats itself is no edit, even when a sister feed words the item otherwise.
+    """
 
     item_id: int
     canonical_url: str
@@ -294,6 +299,7 @@ class KnownItem:
     published_at: datetime
     first_seen_at: datetime
     content_hash: str
+    sighted_hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,7 +326,19 @@ class EditedItem:
     changed: tuple[str, ...]
 
 
-Resolution = NewItem | SameItem | EditedItem
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """A second entry of one body for an article that is new with this very body.
+
+    `of` is the index, among the resolutions of the body, of the NewItem that it repeats (always an earlier one): the
+    store records `item.guid` as one more sighting of the item that it gives the NewItem. Nothing else is stored of it.
+    """
+
+    of: int
+    item: Item
+
+
+Resolution = NewItem | SameItem | EditedItem | Duplicate
 
 
 @dataclass(frozen=True, slots=True)
