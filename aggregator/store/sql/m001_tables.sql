@@ -8,6 +8,12 @@ CREATE TABLE meta (
   value TEXT NOT NULL   -- its value
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE state (
+  -- What parts of the program remember between two runs; of no use to readers.
+  name TEXT PRIMARY KEY, -- which part
+  value BLOB NOT NULL    -- in a form of its own
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE countries (
   -- Countries, named in the reader's language (Unicode CLDR).
   code TEXT PRIMARY KEY, -- ISO 3166-1 alpha-2; '' = unknown
@@ -75,9 +81,10 @@ CREATE TABLE feed_state (
   last_not_modified_at TEXT,                             -- last 304
   last_unconditional_at TEXT,                            -- last request without validators
   last_new_item_at TEXT,                                 -- last poll that brought a new item
-  last_error TEXT                                        -- the last failure, in words
+  last_error TEXT,                                       -- the last failure, in words
+  active INTEGER NOT NULL DEFAULT 1 CHECK (active IN (0, 1)) -- 1: is polled: neither removed nor paused nor switched off
 ) STRICT;
-CREATE INDEX feed_state_due ON feed_state (next_poll_at); -- "what is due", asked every few seconds
+CREATE INDEX feed_state_due ON feed_state (next_poll_at, host) WHERE active = 1; -- "what is due", asked every few seconds
 
 CREATE TABLE host_holds (
   -- Hosts that asked for a pause (Retry-After): none of their feeds is requested before `until`.
@@ -126,7 +133,6 @@ CREATE TABLE items (
   author TEXT NOT NULL,                                     -- '' = none
   image_url TEXT NOT NULL,                                  -- '' = none
   tags TEXT NOT NULL CHECK (tags = '' OR json_valid(tags)), -- JSON array of strings; '' = none
-  text_origin TEXT NOT NULL CHECK (text_origin IN ('none', 'feed', 'page')), -- where bodies.body comes from
   published_raw TEXT NOT NULL,                              -- the date as the feed writes it
   content_hash TEXT NOT NULL,                               -- changes with an edit that matters
   title_key TEXT NOT NULL,                                  -- the title in a form for comparison
@@ -139,18 +145,24 @@ CREATE INDEX items_by_time ON items (published_at);              -- new items ar
 CREATE TABLE bodies (
   -- Texts of items that have one; apart, so that reading titles does not read them.
   item_id INTEGER PRIMARY KEY REFERENCES items(item_id) ON DELETE CASCADE, -- the item
-  body TEXT NOT NULL,     -- plain text, paragraphs divided by an empty line
-  body_html TEXT NOT NULL -- sanitised HTML; '' = none
+  body TEXT NOT NULL,                                       -- plain text, paragraphs divided by an empty line
+  body_html TEXT NOT NULL,                                  -- sanitised HTML; '' = none
+  origin TEXT NOT NULL CHECK (origin IN ('feed', 'page')),  -- feed: the entry carried it; page: taken from the article's page
+  model TEXT NOT NULL DEFAULT '',                           -- page: the extractor and its version
+  made_at TEXT NOT NULL                                     -- when it was stored
 ) STRICT;
 
 CREATE TABLE sightings (
   -- Entries of feeds: which item a feed's guid stands for.
   feed_id INTEGER NOT NULL REFERENCES feeds(feed_id),                        -- the feed
-  guid TEXT NOT NULL,                                                        -- the entry's id in it
+  guid_hash INTEGER NOT NULL,                                                -- 64 bits of the guid's BLAKE2b: keeps the keys short
   item_id INTEGER NOT NULL REFERENCES items(item_id) ON DELETE CASCADE,      -- the item
+  guid TEXT,                                                                 -- the entry's id in it; NULL = the item's url
+  digest BLOB NOT NULL,                                                      -- of the raw entry as last read, as in feed_state.window
   first_seen_at TEXT NOT NULL,                                               -- when this feed first listed it
-  PRIMARY KEY (feed_id, guid)
+  PRIMARY KEY (feed_id, guid_hash)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX sightings_by_item ON sightings (item_id); -- in which feeds an item is; for the foreign key
 
 CREATE TABLE revisions (
   -- Earlier texts of items that were edited.
@@ -195,6 +207,8 @@ CREATE TABLE stories (
 ) STRICT;
 CREATE INDEX stories_by_time ON stories (last_item_at) WHERE merged_into IS NULL;                    -- live stories
 CREATE INDEX stories_shared_by_time ON stories (last_item_at) WHERE merged_into IS NULL AND outlet_count > 1; -- top stories: few of all
+CREATE INDEX stories_by_lead ON stories (lead_item_id) WHERE lead_item_id IS NOT NULL;               -- for the foreign key
+CREATE INDEX stories_by_first ON stories (first_item_id) WHERE first_item_id IS NOT NULL;            -- the same
 CREATE INDEX stories_merged ON stories (merged_into) WHERE merged_into IS NOT NULL;                  -- for the foreign key
 
 CREATE TABLE story_items (
@@ -203,12 +217,14 @@ CREATE TABLE story_items (
   story_id INTEGER NOT NULL REFERENCES stories(story_id),                  -- its story
   seq INTEGER NOT NULL UNIQUE,                                             -- order of clustering
   similarity REAL NOT NULL,                                                -- 0-1, probability that it belongs there; 1 for the first
-  nearest_item_id INTEGER REFERENCES items(item_id),                                               -- the member that spoke most for it
-  reprint_of INTEGER REFERENCES items(item_id),                                               -- the earliest item whose text it repeats; NULL = a text of its own
+  nearest_item_id INTEGER REFERENCES items(item_id) ON DELETE SET NULL,    -- the member that spoke most for it
+  reprint_of INTEGER REFERENCES items(item_id) ON DELETE SET NULL,         -- the earliest item whose text it repeats; NULL = a text of its own
   reasons TEXT NOT NULL CHECK (json_valid(reasons)),                       -- JSON object of what spoke for it
   assigned_at TEXT NOT NULL                                                -- when it was put there
 ) STRICT;
 CREATE INDEX story_items_by_story ON story_items (story_id); -- a story's items
+CREATE INDEX story_items_by_nearest ON story_items (nearest_item_id) WHERE nearest_item_id IS NOT NULL; -- for the foreign key
+CREATE INDEX story_items_by_original ON story_items (reprint_of) WHERE reprint_of IS NOT NULL;          -- an item's reprints
 
 CREATE TABLE to_cluster (
   -- Items that wait to be grouped, in order.
@@ -216,17 +232,61 @@ CREATE TABLE to_cluster (
 ) STRICT;
 
 CREATE TABLE translations (
-  -- Texts of items in other languages than their own.
+  -- Texts that were made for items: in another language, or in the item's own where the outlet gives no summary.
   item_id INTEGER NOT NULL REFERENCES items(item_id) ON DELETE CASCADE, -- the item
   language TEXT NOT NULL REFERENCES languages(code),                    -- of the texts here
   title TEXT NOT NULL,                                                  -- translated
   summary TEXT NOT NULL,                                                -- translated or made; '' = none
-  body TEXT NOT NULL,                                                   -- translated; '' = none
-  origin TEXT NOT NULL,                                                 -- machine, outlet, person
-  model TEXT NOT NULL,                                                  -- what made it; '' = not a model
+  body TEXT NOT NULL,                                                   -- translated or made, paragraphs divided by an empty line; '' = none
+  origin TEXT NOT NULL CHECK (origin IN ('extractive', 'machine', 'outlet', 'person')), -- extractive: sentences of the article; machine: a model's words
+  model TEXT NOT NULL,                                                  -- what made it, with its version; '' = not a model
+  source_hash TEXT NOT NULL,                                            -- items.content_hash it was made from: another one now means an edit since
   made_at TEXT NOT NULL,                                                -- when
   PRIMARY KEY (item_id, language)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE story_texts (
+  -- Titles and summaries that were made for stories.
+  story_id INTEGER NOT NULL REFERENCES stories(story_id) ON DELETE CASCADE, -- the story
+  language TEXT NOT NULL REFERENCES languages(code),                        -- of the texts here
+  title TEXT NOT NULL,                                                      -- its title
+  summary TEXT NOT NULL,                                                    -- what happened; '' = none
+  origin TEXT NOT NULL CHECK (origin IN ('extractive', 'machine', 'person')), -- extractive: sentences of its items; machine: a model's words
+  model TEXT NOT NULL,                                                      -- what made it, with its version; '' = not a model
+  item_ids TEXT NOT NULL CHECK (json_valid(item_ids)),                      -- JSON array: the items it was made from
+  made_at TEXT NOT NULL,                                                    -- when
+  PRIMARY KEY (story_id, language)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE to_enrich (
+  -- Texts that are still to be fetched or made; a row goes when its text is there or given up.
+  task TEXT NOT NULL CHECK (task IN ('page', 'item', 'story')), -- page: an article's page for its body; item, story: texts in `language`
+  subject_id INTEGER NOT NULL,                                  -- item_id; story_id when task is story
+  language TEXT NOT NULL DEFAULT '',                            -- of the texts to make; '' for pages
+  priority INTEGER NOT NULL DEFAULT 0,                          -- the higher first
+  not_before TEXT NOT NULL,                                     -- earliest next attempt
+  attempts INTEGER NOT NULL DEFAULT 0,                          -- failed so far
+  last_error TEXT,                                              -- the last failure, in words
+  PRIMARY KEY (task, subject_id, language)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX to_enrich_due ON to_enrich (task, priority DESC, not_before); -- what is next
+
+CREATE TABLE enrichments (
+  -- The log of what was asked of pages and models, one row a call; kept as long as polls. Budgets are counted here.
+  enrichment_id INTEGER PRIMARY KEY,                                            -- grows with time
+  at TEXT NOT NULL,                                                             -- when
+  task TEXT NOT NULL CHECK (task IN ('page', 'item', 'story')),                 -- as in to_enrich
+  subject_id INTEGER NOT NULL,                                                  -- item_id; story_id when task is story
+  language TEXT NOT NULL DEFAULT '',                                            -- of the texts made
+  model TEXT NOT NULL DEFAULT '',                                               -- what was asked
+  outcome TEXT NOT NULL CHECK (outcome IN ('made', 'rejected', 'failed')),      -- rejected: it answered, but the text did not pass the checks
+  detail TEXT,                                                                  -- why not, in words
+  tokens_in INTEGER NOT NULL DEFAULT 0,                                         -- as the endpoint counts
+  tokens_out INTEGER NOT NULL DEFAULT 0,                                        -- the same
+  cost_microusd INTEGER NOT NULL DEFAULT 0,                                     -- millionths of a US dollar, by the prices configured
+  elapsed_ms INTEGER NOT NULL DEFAULT 0                                         -- milliseconds
+) STRICT;
+CREATE INDEX enrichments_by_time ON enrichments (at, cost_microusd); -- what the last hour and day cost
 
 CREATE TABLE changes (
   -- Append-only sequence of all that happened: follow it with WHERE seq > ?

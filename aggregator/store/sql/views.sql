@@ -19,11 +19,13 @@ SELECT
   i.summary AS summary,                               -- as published
   b.body AS body,                                     -- as published; NULL = none known
   b.body_html AS body_html,                           -- the same as sanitised HTML
-  i.text_origin AS text_origin,                       -- where the body comes from: none, feed, page
+  coalesce(b.origin, 'none') AS text_origin,          -- where the body comes from: none, feed, page
   CASE WHEN i.language = r.value THEN i.title ELSE t.title END AS reader_title,       -- in the reader's language; NULL = not there yet
-  CASE WHEN i.language = r.value THEN i.summary ELSE t.summary END AS reader_summary, -- in the reader's language
-  CASE WHEN i.language = r.value THEN b.body ELSE t.body END AS reader_body,          -- in the reader's language
-  CASE WHEN i.language = r.value THEN 'original' ELSE t.origin END AS reader_origin,  -- original, or where the translation comes from
+  CASE WHEN i.language = r.value AND i.summary <> '' THEN i.summary ELSE nullif(t.summary, '') END AS reader_summary, -- in the reader's language; NULL = not there yet
+  CASE WHEN i.language = r.value THEN b.body ELSE nullif(t.body, '') END AS reader_body, -- in the reader's language; NULL = not there yet
+  CASE WHEN i.language = r.value AND (i.summary <> '' OR t.item_id IS NULL) THEN 'original' ELSE t.origin END AS reader_origin, -- original: the outlet's words; else what made the reader_ texts: extractive, machine, outlet, person; NULL = there are none yet
+  t.model AS reader_model,                            -- the model that made them, with its version
+  t.made_at AS reader_made_at,                        -- UTC, when they were made
   i.url AS link,                                      -- the article
   i.image_url AS image_url,                           -- its picture; '' = none
   i.author AS author,                                 -- '' = none

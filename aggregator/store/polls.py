@@ -1,0 +1,263 @@
+"""The writer's part for polls: what is known of a feed's entries, and all that a poll leaves, in one transaction."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from aggregator.models import (
+    EditedItem,
+    Failed,
+    Item,
+    Known,
+    KnownItem,
+    NewItem,
+    NotModified,
+    ParsedFeed,
+    ParseFailed,
+    PollRecord,
+    SameItem,
+    iso,
+    parse_iso,
+)
+from aggregator.store.catalogue import Catalogue, put_feed_change, put_state
+from aggregator.store.fulltext import add_to_index, remove_from_index
+from aggregator.store.stories import Stories
+from aggregator.store.values import short_hash
+
+__all__ = ["PollCounts", "Polls"]
+
+_SAME_TITLE_H = 48  # hours within which an equal title of one outlet means the same item
+
+_KNOWN = """
+SELECT i.item_id, i.canonical_url, i.title, i.title_key, i.summary, coalesce(b.body, '') AS body, i.published_at,
+       i.first_seen_at, i.content_hash, {key} AS key
+FROM json_each(:keys) AS j {join} LEFT JOIN bodies AS b ON b.item_id = i.item_id
+"""
+_BY_GUID = _KNOWN.format(
+    key="j.key",
+    join="JOIN sightings AS s ON s.feed_id = :feed AND s.guid_hash = j.value JOIN items AS i ON i.item_id = s.item_id",
+)
+# An outlet's newest item with that URL, or that title, wins.
+_BY_URL = (
+    _KNOWN.format(key="i.canonical_url", join="JOIN items AS i ON i.canonical_url = j.value AND i.outlet_id = :outlet")
+    + " ORDER BY i.item_id"
+)
+_BY_TITLE = (
+    _KNOWN.format(key="i.title_key", join="JOIN items AS i ON i.outlet_id = :outlet AND i.title_hash = j.value")
+    + " WHERE max(i.published_at, i.first_seen_at) >= :since AND i.pruned_at IS NULL ORDER BY i.item_id"
+)
+
+_NEW_ITEM = """
+INSERT INTO items (outlet_id, feed_id, language, published_at, date_source, first_seen_at, title, summary, url, canonical_url,
+                   author, image_url, tags, published_raw, content_hash, title_key, title_hash)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_EDIT_ITEM = """
+UPDATE items SET language = ?, published_at = ?, date_source = ?, title = ?, summary = ?, url = ?, author = ?, image_url = ?,
+                 tags = ?, published_raw = ?, content_hash = ?, title_key = ?, title_hash = ?, updated_at = ?
+WHERE item_id = ?
+"""
+_SIGHTING = """
+INSERT INTO sightings (feed_id, guid_hash, item_id, guid, digest, first_seen_at) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET item_id = excluded.item_id, digest = excluded.digest
+WHERE item_id <> excluded.item_id OR digest <> excluded.digest
+"""
+_BODY = """
+INSERT INTO bodies (item_id, body, body_html, origin, made_at) VALUES (?, ?, ?, 'feed', ?)
+ON CONFLICT DO UPDATE SET body = excluded.body, body_html = excluded.body_html, origin = 'feed', model = '',
+                          made_at = excluded.made_at
+"""
+_REVISION = """
+INSERT INTO revisions (item_id, seen_at, changed, title, summary, body, published_at)
+SELECT i.item_id, ?, ?, i.title, i.summary, coalesce(b.body, ''), i.published_at
+FROM items AS i LEFT JOIN bodies AS b ON b.item_id = i.item_id WHERE i.item_id = ?
+"""
+_POLL = """
+INSERT INTO polls (feed_id, started_at, elapsed_ms, outcome, status, reason, detail, bytes, entries, new_items, edited_items,
+                   lossy, next_poll_at, why)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_LEARNT = """
+UPDATE feeds SET title = :title, hub = :hub, homepage = CASE WHEN homepage = '' THEN :homepage ELSE homepage END
+WHERE feed_id = :feed_id AND (title <> :title OR hub <> :hub OR (homepage = '' AND :homepage <> ''))
+"""
+_HOLD = """
+INSERT INTO host_holds (host, until, reason) VALUES (?, ?, ?)
+ON CONFLICT DO UPDATE SET until = excluded.until, reason = excluded.reason WHERE excluded.until > until
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PollCounts:
+    """What a poll brought."""
+
+    new: int = 0
+    edited: int = 0
+    new_item_ids: tuple[int, ...] = ()
+    edited_item_ids: tuple[int, ...] = ()
+
+
+class Polls(Catalogue, Stories):
+    """What polls find and leave."""
+
+    def known(self, feed_id: int, outlet_id: int, items: Sequence[Item], *, now: datetime) -> Known:
+        """The stored items that `items`, entries of this feed, may be: by guid, by URL, by title of the last 48 h.
+
+        Items that retention emptied are among those by guid and URL, with empty texts.
+        """
+        if not items:
+            return Known()
+        since = iso(now - timedelta(hours=_SAME_TITLE_H))
+        guids = {str(short_hash(item.guid)): item.guid for item in items}
+        with self._held():
+            by_guid = self._known(_BY_GUID, {"keys": json.dumps([int(h) for h in guids]), "feed": feed_id})
+            names = list(guids.values())
+            by_url = self._known(
+                _BY_URL, {"keys": json.dumps(list({i.canonical_url for i in items})), "outlet": outlet_id}
+            )
+            titles = json.dumps(list({short_hash(item.title_key) for item in items if item.title_key}))
+            by_title = self._known(_BY_TITLE, {"keys": titles, "outlet": outlet_id, "since": since})
+        return Known(by_guid={names[key]: item for key, item in by_guid.items()}, by_url=by_url, by_title=by_title)
+
+    def record_poll(self, record: PollRecord) -> PollCounts:
+        """Store what one poll brought, or nothing: items, sightings, revisions, validators, the next poll, the log.
+
+        An item whose title or summary changed waits for a story again. The moment of all of it is `state.last_poll_at`,
+        or `started_at`.
+        """
+        now = record.state.last_poll_at or record.started_at
+        new: list[int] = []
+        edited: list[int] = []
+        with self.transaction() as db:
+            for resolution in record.resolutions:
+                match resolution:
+                    case NewItem(item):
+                        item_id = self._add_item(db, record, item, now)
+                        new.append(item_id)
+                    case EditedItem(item_id, item, changed):
+                        if self._edit_item(db, item_id, item, changed, now):
+                            edited.append(item_id)
+                    case SameItem(item_id, item):
+                        pass
+                _put_sighting(db, record.feed_id, item_id, item, now)
+            before = db.execute("SELECT state FROM feed_state WHERE feed_id = ?", (record.feed_id,)).fetchone()
+            put_state(db, record.state)
+            if before is not None and before[0] != record.state.state:
+                put_feed_change(db, record.feed_id, before[0], record.state.state, record.state.why, now)
+            if isinstance(record.parsed, ParsedFeed):
+                learnt = {"title": record.parsed.title, "hub": record.parsed.hub, "homepage": record.parsed.homepage}
+                db.execute(_LEARNT, {**learnt, "feed_id": record.feed_id})
+            if record.hold:
+                db.execute(_HOLD, (record.hold.host, iso(record.hold.until), record.hold.reason))
+            db.execute(_POLL, _poll_row(record, len(new), len(edited)))
+        return PollCounts(len(new), len(edited), tuple(new), tuple(edited))
+
+    def retract(self, item_ids: Iterable[int], *, now: datetime) -> None:
+        """Mark items that their outlet withdrew; they stay, with their texts."""
+        with self.transaction() as db:
+            for item_id in item_ids:
+                sql = (
+                    "UPDATE items SET retracted_at = ? WHERE item_id = ? AND retracted_at IS NULL AND pruned_at IS NULL"
+                )
+                if db.execute(sql, (iso(now), item_id)).rowcount:
+                    put_item_change(db, "retracted", item_id, now)
+
+    # --- items ----------------------------------------------------------------------------------------------------
+
+    def _known(self, sql: str, parameters: dict[str, Any]) -> dict[Any, KnownItem]:
+        return {
+            row["key"]: KnownItem(
+                item_id=row["item_id"],
+                canonical_url=row["canonical_url"],
+                title=row["title"],
+                title_key=row["title_key"],
+                summary=row["summary"],
+                body=row["body"],
+                published_at=parse_iso(row["published_at"]),
+                first_seen_at=parse_iso(row["first_seen_at"]),
+                content_hash=row["content_hash"],
+            )
+            for row in self.connection.execute(sql, parameters)
+        }
+
+    def _add_item(self, db: sqlite3.Connection, record: PollRecord, item: Item, now: datetime) -> int:
+        at = iso(now)
+        cursor = db.execute(
+            _NEW_ITEM,
+            (record.outlet_id, record.feed_id, self.ensure_language(db, item.language), iso(item.published_at),
+             item.date_source, at, item.title, item.summary, item.url, item.canonical_url, item.author, item.image_url,
+             _json(item.tags), item.published_raw, item.content_hash, item.title_key, short_hash(item.title_key)),
+        )  # fmt: skip
+        item_id = int(cursor.lastrowid or 0)
+        if item.body:
+            db.execute(_BODY, (item_id, item.body, item.body_html, at))
+        add_to_index(db, item_id, item.title, item.summary, item.body)
+        db.execute("INSERT INTO to_cluster VALUES (?)", (item_id,))
+        sql = "INSERT INTO changes (at, kind, item_id, feed_id) VALUES (?, 'new', ?, ?)"
+        db.execute(sql, (at, item_id, record.feed_id))
+        return item_id
+
+    def _edit_item(
+        self, db: sqlite3.Connection, item_id: int, item: Item, changed: tuple[str, ...], now: datetime
+    ) -> bool:
+        """Keep the old texts as a revision and store the new ones; False for an item that retention emptied."""
+        if not db.execute("SELECT 1 FROM items WHERE item_id = ? AND pruned_at IS NULL", (item_id,)).fetchone():
+            return False
+        at = iso(now)
+        db.execute(_REVISION, (at, json.dumps(changed), item_id))
+        remove_from_index(db, item_id)
+        db.execute(
+            _EDIT_ITEM,
+            (self.ensure_language(db, item.language), iso(item.published_at), item.date_source, item.title, item.summary,
+             item.url, item.author, item.image_url, _json(item.tags), item.published_raw, item.content_hash,
+             item.title_key, short_hash(item.title_key), at, item_id),
+        )  # fmt: skip
+        if item.body and "body" in changed:
+            db.execute(_BODY, (item_id, item.body, item.body_html, at))
+        body = db.execute("SELECT body FROM bodies WHERE item_id = ?", (item_id,)).fetchone()
+        add_to_index(db, item_id, item.title, item.summary, body[0] if body else "")
+        if "title" in changed or "summary" in changed:
+            db.execute("DELETE FROM vectors WHERE item_id = ?", (item_id,))
+            db.execute("INSERT OR IGNORE INTO to_cluster VALUES (?)", (item_id,))
+        put_item_change(db, "edited", item_id, now, {"changed": list(changed)})
+        story = db.execute("SELECT story_id FROM story_items WHERE item_id = ?", (item_id,)).fetchone()
+        if story:
+            self.refresh_story(db, story[0], now)
+        return True
+
+
+def put_item_change(
+    db: sqlite3.Connection, kind: str, item_id: int, now: datetime, detail: dict[str, Any] | None = None
+) -> None:
+    """One row of `changes` for an item, with the story it is in."""
+    db.execute(
+        "INSERT INTO changes (at, kind, item_id, story_id, detail) "
+        "VALUES (?, ?, ?, (SELECT story_id FROM story_items WHERE item_id = ?), ?)",
+        (iso(now), kind, item_id, item_id, json.dumps(detail) if detail else None),
+    )
+
+
+def _put_sighting(db: sqlite3.Connection, feed_id: int, item_id: int, item: Item, now: datetime) -> None:
+    guid = None if item.guid == item.url else item.guid
+    db.execute(_SIGHTING, (feed_id, short_hash(item.guid), item_id, guid, item.entry_digest, iso(now)))
+
+
+def _poll_row(record: PollRecord, new: int, edited: int) -> tuple[Any, ...]:
+    result, parsed = record.result, record.parsed
+    outcome, reason, detail = "fetched", None, None
+    if isinstance(result, Failed):
+        outcome, reason, detail = "failed", result.reason, result.detail
+    elif isinstance(result, NotModified):
+        outcome = "not_modified"
+    elif isinstance(parsed, ParseFailed):
+        outcome, reason, detail = "failed", parsed.reason, parsed.detail
+    entries = len(parsed.digests) if isinstance(parsed, ParsedFeed) else 0
+    return (record.feed_id, iso(record.started_at), round(result.elapsed_s * 1000), outcome, result.status, reason, detail,
+            result.wire_bytes, entries, new, edited, record.lossy, iso(record.state.next_poll_at), record.state.why)  # fmt: skip
+
+
+def _json(values: Sequence[str]) -> str:
+    return json.dumps(values, ensure_ascii=False) if values else ""

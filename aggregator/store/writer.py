@@ -1,0 +1,183 @@
+"""The one writer: opens the file for a daemon, or beside one for a short change."""
+
+import os
+import sqlite3
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+from aggregator.errors import StoreDamagedError, StoreError, StoreTooNewError
+from aggregator.models import iso
+from aggregator.store.backups import backup_directory, newest_good_backup
+from aggregator.store.connection import APPLICATION_ID, close_keeping_log, connect, explained
+from aggregator.store.locking import FILE_MODE, DaemonLock
+from aggregator.store.migrations import SCHEMA_VERSION, migrate, newer_than_code
+from aggregator.store.names import country_names, flag, language_name, locale_of
+from aggregator.store.polls import Polls
+
+__all__ = ["Writer", "open_writer"]
+
+_BUSY_TIMEOUT_S = 10.0  # the daemon's transactions are short, an administrative one too
+_CACHE_KIB = 64_000
+_LOG_BYTES = 64_000_000  # what is left of the log on the disk after a checkpoint
+
+
+class Writer(Polls):
+    """All that changes the file. From any thread: calls wait for one another. Every error is a StoreError."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, lock: DaemonLock | None) -> None:
+        super().__init__(connection, path)
+        self._daemon_lock = lock
+
+    def close(self) -> None:
+        """Close the file so that others can go on reading it, and let the next daemon in."""
+        with self._held():
+            close_keeping_log(self.connection, self.path)
+        if self._daemon_lock:
+            self._daemon_lock.release()
+
+
+def open_writer(
+    path: Path,
+    *,
+    now: datetime,
+    synchronous: str = "normal",
+    reader_language: str = "en",
+    daemon: bool = True,
+    backups: Path | None = None,
+) -> Writer:
+    """Open the database for writing; make it, with its folder, when there is none, and bring an older one up to date.
+
+    `daemon` takes an exclusive lock, held until `close`, and checks the file for damage; without it a short change is
+    written beside a daemon that may run. `synchronous` is SQLite's: normal or full. `backups` is the folder of backups,
+    by default the one next to the file.
+
+    Raises StoreLockedError (another daemon runs; names its process), StoreTooNewError (a newer version wrote the file:
+    not one byte is changed), StoreDamagedError (names the newest good backup; nothing is changed), StoreError.
+    """
+    backups = backups or backup_directory(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{path.parent}: {error.strerror}") from error
+    lock = DaemonLock(path)
+    try:
+        if daemon:
+            lock.acquire()
+        connection = _open(path, lock, backups, daemon=daemon, synchronous=synchronous, now=now)
+        writer = Writer(connection, path, lock if daemon else None)
+        named = writer.get_meta("reader_language")
+        writer.reader_language = reader_language if daemon else named or reader_language
+        if named != writer.reader_language:
+            _name_places(writer)
+    except BaseException:
+        lock.release()
+        raise
+    return writer
+
+
+def _open(
+    path: Path, lock: DaemonLock, backups: Path, *, daemon: bool, synchronous: str, now: datetime
+) -> sqlite3.Connection:
+    new = _make_file(path, backups)
+    connection = None
+    try:
+        if not new:
+            _check(path, backups, thoroughly=daemon)
+        connection = connect(path, "rw", timeout_s=_BUSY_TIMEOUT_S)
+        _prepare(connection, synchronous)
+        if connection.execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
+            if not daemon:
+                lock.acquire()  # a daemon that runs has another version's code
+            migrate(connection)
+            connection.execute("INSERT OR IGNORE INTO meta VALUES ('created_at', ?)", (iso(now),))
+            if not daemon:
+                lock.release()
+    except BaseException as error:
+        if connection is not None:
+            connection.close()
+        if not isinstance(error, sqlite3.Error):
+            raise
+        found = explained(error, path)
+        broken = isinstance(found, StoreDamagedError) or error.sqlite_errorcode == sqlite3.SQLITE_NOTADB
+        raise (_damaged(path, str(error), backups) if broken else found) from error
+    return connection
+
+
+def _check(path: Path, backups: Path, *, thoroughly: bool) -> None:
+    """Refuse a file that is not to be written, by a connection that leaves it and its log as they are."""
+    with closing(connect(path, "ro", timeout_s=_BUSY_TIMEOUT_S)) as reading:
+        _refuse_foreign(reading, path)
+        found = reading.execute("PRAGMA quick_check(1)").fetchone()[0] if thoroughly else "ok"
+    if found != "ok":
+        raise _damaged(path, str(found).splitlines()[-1], backups)
+
+
+def _make_file(path: Path, backups: Path) -> bool:
+    """Make an empty file when there is none; True when it is empty. Raises StoreError, StoreDamagedError."""
+    try:
+        if path.exists():
+            if not path.is_file():
+                raise StoreError(f"{path}: not a file")
+            if not os.access(path, os.R_OK | os.W_OK):
+                raise StoreError(f"{path}: this user may not write it")
+            if path.stat().st_size:
+                return False
+            if newest_good_backup(backups):
+                raise _damaged(path, "it is empty", backups)
+        else:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE))
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}") from error
+    return True
+
+
+def _prepare(connection: sqlite3.Connection, synchronous: str) -> None:
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of effect in a new file only
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA synchronous = {'FULL' if synchronous == 'full' else 'NORMAL'}")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
+
+
+def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
+    """Raises StoreError for another program's database, StoreTooNewError for a newer version's."""
+    identity = connection.execute("PRAGMA application_id").fetchone()[0]
+    if identity != APPLICATION_ID and connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+        raise StoreError(f"{path}: a database, but not one of this program")
+    unknown = newer_than_code(connection)
+    if unknown:
+        raise StoreTooNewError(
+            f"{path}: written by a newer version of this program ({unknown}); it was left untouched: update the program"
+        )
+
+
+def _damaged(path: Path, what: str, backups: Path) -> StoreDamagedError:
+    good = newest_good_backup(backups)
+    way = (
+        f"the newest good backup is {good}: `aggregator restore {good}`"
+        if good
+        else f"there is no good backup in {backups}; `sqlite3 {path} .recover` may save a part"
+    )
+    return StoreDamagedError(f"{path}: damaged ({what}); nothing was changed. {way}")
+
+
+def _name_places(writer: Writer) -> None:
+    """Name countries and languages in the reader's language."""
+    locale = locale_of(writer.reader_language)
+    with writer.transaction() as db:
+        countries = [("", "", ""), *((code, name, flag(code)) for code, name in country_names(locale).items())]
+        db.executemany(
+            "INSERT INTO countries VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET name = excluded.name", countries
+        )
+        codes = ["", *(row[0] for row in db.execute("SELECT code FROM languages WHERE code <> ''"))]
+        db.executemany(
+            "INSERT INTO languages VALUES (?, ?) ON CONFLICT DO UPDATE SET name = excluded.name",
+            [(code, language_name(code, locale)) for code in codes],
+        )
+        db.execute(
+            "INSERT INTO meta VALUES ('reader_language', ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+            (writer.reader_language,),
+        )
