@@ -139,19 +139,25 @@ class Stories(Store):
         self,
         assignments: Sequence[Assignment],
         *,
+        repairs: Sequence[Repair] = (),
+        done: Iterable[int] = (),
         leads: Mapping[int, int] | None = None,
         states: Mapping[str, bytes] | None = None,
         now: datetime,
     ) -> None:
-        """Put items into stories, in this order, and store `states` by name; all or nothing.
+        """Put items into stories, then merge, split and move, in this order, and store `states`; all or nothing.
 
-        An item that is in another story already moves. `leads` names items by story_id; a story that it does not name
-        keeps its lead, or takes the earliest own text, of the reader's language when there is one.
+        An item that is in another story already moves. `done` are items that need not wait any longer: they stay where
+        they are. `leads` names items by story_id; a story that it does not name keeps its lead, or takes the earliest own
+        text, of the reader's language when there is one.
         """
         touched: dict[int, None] = {}
         with self.transaction() as db:
             for assignment in assignments:
                 touched.update(dict.fromkeys(self._assign(db, assignment, now)))
+            for repair in repairs:
+                touched.update(dict.fromkeys(self._repair(db, repair, now)))
+            db.executemany("DELETE FROM to_cluster WHERE item_id = ?", [(item_id,) for item_id in done])
             self._refresh_all(db, touched, leads or {}, now)
             _put_states(db, states or {})
 
@@ -164,34 +170,12 @@ class Stories(Store):
         now: datetime,
     ) -> None:
         """Merge, split and move, in this order; all or nothing. See `apply_assignments` for `leads` and `states`."""
-        touched: dict[int, None] = {}
-        with self.transaction() as db:
-            for repair in repairs:
-                match repair:
-                    case Merge(story_id, into, reason):
-                        self._merge(db, story_id, into, {"from": story_id, "reason": reason}, now)
-                        touched.update({story_id: None, into: None})
-                    case Split(story_id, new_story_id, item_ids, reason):
-                        _ensure_story(db, new_story_id, now)
-                        db.executemany(
-                            "UPDATE story_items SET story_id = ? WHERE item_id = ? AND story_id = ?",
-                            [(new_story_id, item_id, story_id) for item_id in item_ids],
-                        )
-                        detail = {"from": story_id, "items": list(item_ids), "reason": reason}
-                        db.execute(_CHANGE, (iso(now), "split", None, new_story_id, json.dumps(detail)))
-                        touched.update({story_id: None, new_story_id: None})
-                    case Move(item_id, from_story, to_story, similarity, reason):
-                        _ensure_story(db, to_story, now)
-                        db.execute(
-                            "UPDATE story_items SET story_id = ?, similarity = ? WHERE item_id = ?",
-                            (to_story, similarity, item_id),
-                        )
-                        detail = {"from": from_story, "reason": reason}
-                        db.execute(_CHANGE, (iso(now), "moved", item_id, to_story, json.dumps(detail)))
-                        self._follow(db, from_story, to_story, now)
-                        touched.update({from_story: None, to_story: None})
-            self._refresh_all(db, touched, leads or {}, now)
-            _put_states(db, states or {})
+        self.apply_assignments((), repairs=repairs, leads=leads, states=states, now=now)
+
+    def grouped(self, item_ids: Iterable[int]) -> set[int]:
+        """Which of these items are in a story."""
+        sql = "SELECT m.item_id FROM json_each(?) AS j JOIN story_items AS m ON m.item_id = j.value"
+        return {row[0] for row in self.rows(sql, (json.dumps(list(item_ids)),))}
 
     # --- rows -----------------------------------------------------------------------------------------------------
 
@@ -225,6 +209,32 @@ class Stories(Store):
             self._follow(db, before, story_id, now)
             return [before, story_id]
         return [story_id]
+
+    def _repair(self, db: sqlite3.Connection, repair: Repair, now: datetime) -> tuple[int, int]:
+        """Carry out one repair; the stories that this changes."""
+        match repair:
+            case Merge(story_id, into, reason):
+                self._merge(db, story_id, into, {"from": story_id, "reason": reason}, now)
+                return (story_id, into)
+            case Split(story_id, new_story_id, item_ids, reason):
+                _ensure_story(db, new_story_id, now)
+                db.executemany(
+                    "UPDATE story_items SET story_id = ? WHERE item_id = ? AND story_id = ?",
+                    [(new_story_id, item_id, story_id) for item_id in item_ids],
+                )
+                detail = {"from": story_id, "items": list(item_ids), "reason": reason}
+                db.execute(_CHANGE, (iso(now), "split", None, new_story_id, json.dumps(detail)))
+                return (story_id, new_story_id)
+            case Move(item_id, from_story, to_story, similarity, reason):
+                _ensure_story(db, to_story, now)
+                db.execute(
+                    "UPDATE story_items SET story_id = ?, similarity = ? WHERE item_id = ?",
+                    (to_story, similarity, item_id),
+                )
+                detail = {"from": from_story, "reason": reason}
+                db.execute(_CHANGE, (iso(now), "moved", item_id, to_story, json.dumps(detail)))
+                self._follow(db, from_story, to_story, now)
+                return (from_story, to_story)
 
     def _merge(self, db: sqlite3.Connection, story_id: int, into: int, detail: dict[str, Any], now: datetime) -> None:
         _ensure_story(db, into, now)
