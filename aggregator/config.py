@@ -122,6 +122,7 @@ class Retention(_Table, frozen=True):
     """`[retention]`: the only thing that ever deletes. 0 keeps for ever."""
 
     items_days: Natural = 0
+    items_per_feed: Natural = 0
     polls_days: Natural = 30
 
 

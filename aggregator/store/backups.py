@@ -4,7 +4,7 @@ import os
 import shutil
 import sqlite3
 from contextlib import closing
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from aggregator.errors import StoreDamagedError, StoreError
 from aggregator.store.connection import APPLICATION_ID, connect, explained
 from aggregator.store.locking import DaemonLock
 
-__all__ = ["backup", "backup_directory", "newest_good_backup", "restore", "snapshot"]
+__all__ = ["backup", "backup_directory", "backup_due", "newest_good_backup", "restore", "snapshot"]
 
 _BUSY_TIMEOUT_S = 30.0
 
@@ -33,6 +33,12 @@ def backup(path: Path, directory: Path, keep: int, *, now: datetime) -> Path:
     for old in sorted(directory.glob(f"{path.stem}-*T*Z.db"), reverse=True)[max(1, keep) :]:
         old.unlink(missing_ok=True)
     return target
+
+
+def backup_due(directory: Path, every: timedelta, *, now: datetime) -> bool:
+    """Whether the newest backup in the folder is older than `every`, by the time in its name, or there is none."""
+    newest = max((path.stem.rpartition("-")[2] for path in directory.glob("*-*T*Z.db")), default="")
+    return newest <= f"{now - every:%Y%m%dT%H%M%SZ}"
 
 
 def snapshot(path: Path, target: Path) -> None:

@@ -40,6 +40,19 @@ WHERE active = 1 AND next_poll_at <= :now
   AND host NOT IN (SELECT host FROM host_holds WHERE until > :now) AND host NOT IN (SELECT value FROM json_each(:busy))
 ORDER BY next_poll_at, host
 """
+_COUNTS = """
+SELECT
+  (SELECT count(*) FROM feed_state WHERE active = 1) AS feeds,
+  (SELECT count(*) FROM feed_state WHERE active = 1 AND last_poll_at IS NULL) AS never_polled,
+  coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'items'), 0) AS items,
+  coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'stories'), 0)
+    - (SELECT count(*) FROM stories WHERE merged_into IS NOT NULL) AS stories
+"""
+_HEAL = """
+UPDATE feed_state SET next_poll_at = strftime(
+  '%Y-%m-%dT%H:%M:%SZ', strftime('%s', :now) + strftime('%s', next_poll_at) - strftime('%s', last_poll_at), 'unixepoch')
+WHERE last_poll_at > :now
+"""
 _PUT_STATE = f"""
 INSERT OR REPLACE INTO feed_state ({", ".join(STATE_COLUMNS)}, active)
 SELECT {", ".join("?" * len(STATE_COLUMNS))}, removed_at IS NULL AND enabled AND NOT paused FROM feeds WHERE feed_id = ?
@@ -59,6 +72,7 @@ class Catalogue(Store):
     """What is polled, and when."""
 
     reader_language = "en"  # of names, and of stories' lead items where there is a choice
+    _hosts: int | None = None
 
     # --- the catalogue's files ------------------------------------------------------------------------------------
 
@@ -68,6 +82,7 @@ class Catalogue(Store):
         A feed that left the catalogue is kept with its items and not polled; one that comes back goes on where it was.
         The first polls of one host's feeds are spread over up to three minutes.
         """
+        self._hosts = None
         with self.transaction() as db:
             known = {row["url"]: row for row in db.execute(_KNOWN)}
             first = _FirstPolls(specs, known, now)
@@ -100,6 +115,7 @@ class Catalogue(Store):
             raise UsageError(
                 f"{spec.url}: not a URL that can be fetched; it must begin with https:// or http:// and name a host"
             )
+        self._hosts = None
         with self.transaction() as db:
             row = db.execute(_KNOWN + " WHERE f.url = ?", (spec.url,)).fetchone()
             if row is not None and not row["removed_at"]:
@@ -163,8 +179,40 @@ class Catalogue(Store):
 
     @property
     def host_count(self) -> int:
-        """How many hosts the feeds that are polled are on."""
-        count: int = self.value("SELECT count(DISTINCT host) FROM feed_state WHERE active = 1")
+        """How many hosts the feeds that are polled are on, counted after the last change of the catalogue."""
+        if self._hosts is None:
+            self._hosts = int(self.value("SELECT count(DISTINCT host) FROM feed_state WHERE active = 1"))
+        return self._hosts
+
+    def counts(self) -> dict[str, int]:
+        """How many `feeds` there are, of them `never_polled`; how many `items` and `stories` were ever made.
+
+        Quick at any size; stories that were merged do not count.
+        """
+        row = self.row(_COUNTS)
+        return {} if row is None else dict(row)
+
+    def due_count(self, now: datetime) -> int:
+        """How many feeds are due now, whatever their hosts."""
+        sql = "SELECT count(*) FROM feed_state WHERE active = 1 AND next_poll_at <= ?"
+        count: int = self.value(sql, (iso(now),))
+        return count
+
+    def make_due(self, *, now: datetime) -> None:
+        """Make every feed that is polled due now. A host that asked for a pause keeps it."""
+        with self.transaction() as db:
+            db.execute(
+                "UPDATE feed_state SET next_poll_at = ? WHERE active = 1 AND next_poll_at > ?", (iso(now), iso(now))
+            )
+
+    def heal_clock(self, now: datetime) -> int:
+        """After the clock was set back: feeds polled in what is now the future are due after their interval from now on.
+
+        Pauses of hosts end within a week, the longest there is. How many feeds are due anew.
+        """
+        with self.transaction() as db:
+            count = db.execute(_HEAL, {"now": iso(now)}).rowcount
+            db.execute("UPDATE host_holds SET until = min(until, ?)", (iso(now + timedelta(days=7)),))
         return count
 
     def reschedule(self, states: Iterable[FeedState]) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from aggregator.models import (
+    Duplicate,
     EditedItem,
     Failed,
     Item,
@@ -33,20 +34,27 @@ _SAME_TITLE_H = 48  # hours within which an equal title of one outlet means the 
 
 _KNOWN = """
 SELECT i.item_id, i.canonical_url, i.title, i.title_key, i.summary, coalesce(b.body, '') AS body, i.published_at,
-       i.first_seen_at, i.content_hash, {key} AS key
+       i.first_seen_at, i.content_hash, {key} AS key, {said} AS said
 FROM json_each(:keys) AS j {join} LEFT JOIN bodies AS b ON b.item_id = i.item_id
 """
 _BY_GUID = _KNOWN.format(
     key="j.key",
+    said="s.said",
     join="JOIN sightings AS s ON s.feed_id = :feed AND s.guid_hash = j.value JOIN items AS i ON i.item_id = s.item_id",
 )
 # An outlet's newest item with that URL, or that title, wins.
 _BY_URL = (
-    _KNOWN.format(key="i.canonical_url", join="JOIN items AS i ON i.canonical_url = j.value AND i.outlet_id = :outlet")
+    _KNOWN.format(
+        key="i.canonical_url",
+        said="NULL",
+        join="JOIN items AS i ON i.canonical_url = j.value AND i.outlet_id = :outlet",
+    )
     + " ORDER BY i.item_id"
 )
 _BY_TITLE = (
-    _KNOWN.format(key="i.title_key", join="JOIN items AS i ON i.outlet_id = :outlet AND i.title_hash = j.value")
+    _KNOWN.format(
+        key="i.title_key", said="NULL", join="JOIN items AS i ON i.outlet_id = :outlet AND i.title_hash = j.value"
+    )
     + " WHERE max(i.published_at, i.first_seen_at) >= :since AND i.pruned_at IS NULL ORDER BY i.item_id"
 )
 
@@ -61,9 +69,9 @@ UPDATE items SET language = ?, published_at = ?, date_source = ?, title = ?, sum
 WHERE item_id = ?
 """
 _SIGHTING = """
-INSERT INTO sightings (feed_id, guid_hash, item_id, guid, digest, first_seen_at) VALUES (?, ?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET item_id = excluded.item_id, digest = excluded.digest
-WHERE item_id <> excluded.item_id OR digest <> excluded.digest
+INSERT INTO sightings (feed_id, guid_hash, item_id, guid, digest, said, first_seen_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET item_id = excluded.item_id, digest = excluded.digest, said = excluded.said
+WHERE item_id <> excluded.item_id OR digest <> excluded.digest OR said <> excluded.said
 """
 _BODY = """
 INSERT INTO bodies (item_id, body, body_html, origin, made_at) VALUES (?, ?, ?, 'feed', ?)
@@ -74,6 +82,11 @@ _REVISION = """
 INSERT INTO revisions (item_id, seen_at, changed, title, summary, body, published_at)
 SELECT i.item_id, ?, ?, i.title, i.summary, coalesce(b.body, ''), i.published_at
 FROM items AS i LEFT JOIN bodies AS b ON b.item_id = i.item_id WHERE i.item_id = ?
+"""
+_PRUNED = ("bodies", "vectors", "revisions", "translations", "to_cluster", "story_items")
+_EMPTY = """
+UPDATE items SET title = '', summary = '', url = '', author = '', image_url = '', tags = '', published_raw = '', title_key = '',
+                 pruned_at = ? WHERE item_id = ?
 """
 _POLL = """
 INSERT INTO polls (feed_id, started_at, elapsed_ms, outcome, status, reason, detail, bytes, entries, new_items, edited_items,
@@ -131,6 +144,7 @@ class Polls(Catalogue, Stories):
         now = record.state.last_poll_at or record.started_at
         new: list[int] = []
         edited: list[int] = []
+        ids: list[int] = []  # of the items, by resolution
         with self.transaction() as db:
             for resolution in record.resolutions:
                 match resolution:
@@ -142,6 +156,9 @@ class Polls(Catalogue, Stories):
                             edited.append(item_id)
                     case SameItem(item_id, item):
                         pass
+                    case Duplicate(of, item):
+                        item_id = ids[of]
+                ids.append(item_id)
                 _put_sighting(db, record.feed_id, item_id, item, now)
             before = db.execute("SELECT state FROM feed_state WHERE feed_id = ?", (record.feed_id,)).fetchone()
             put_state(db, record.state)
@@ -165,6 +182,42 @@ class Polls(Catalogue, Stories):
                 if db.execute(sql, (iso(now), item_id)).rowcount:
                     put_item_change(db, "retracted", item_id, now)
 
+    def prune(self, item_ids: Iterable[int], *, now: datetime) -> int:
+        """Empty items for retention, in one transaction: an empty row and its sightings stay, so that none comes back as new.
+
+        A story that loses its last item goes, with those that were merged into it. How many were emptied.
+        """
+        emptied = 0
+        stories: dict[int, None] = {}
+        with self.transaction() as db:
+            for item_id in item_ids:
+                row = db.execute("SELECT pruned_at FROM items WHERE item_id = ?", (item_id,)).fetchone()
+                if row is None or row[0]:
+                    continue
+                story = db.execute("SELECT story_id FROM story_items WHERE item_id = ?", (item_id,)).fetchone()
+                put_item_change(db, "pruned", item_id, now)
+                remove_from_index(db, item_id)
+                for table in _PRUNED:
+                    db.execute(f"DELETE FROM {table} WHERE item_id = ?", (item_id,))  # noqa: S608  names of our own
+                db.execute(_EMPTY, (iso(now), item_id))
+                stories.update({story[0]: None} if story else {})
+                emptied += 1
+            for story_id in stories:
+                self.refresh_story(db, story_id, now)
+                db.execute(
+                    "DELETE FROM stories WHERE story_id = ? AND item_count = 0 AND merged_into IS NULL", (story_id,)
+                )
+        return emptied
+
+    def checkpoint(self, *, truncate: bool = False) -> None:
+        """Bring the write-ahead log into the file as far as readers let it; `truncate`: empty it when they do."""
+        with self._held():
+            self.connection.execute("PRAGMA busy_timeout = 200")  # it would wait for readers
+            try:
+                self.connection.execute(f"PRAGMA wal_checkpoint({'TRUNCATE' if truncate else 'PASSIVE'})").fetchall()
+            finally:
+                self.connection.execute("PRAGMA busy_timeout = 10000")
+
     # --- items ----------------------------------------------------------------------------------------------------
 
     def _known(self, sql: str, parameters: dict[str, Any]) -> dict[Any, KnownItem]:
@@ -179,6 +232,7 @@ class Polls(Catalogue, Stories):
                 published_at=parse_iso(row["published_at"]),
                 first_seen_at=parse_iso(row["first_seen_at"]),
                 content_hash=row["content_hash"],
+                sighted_hash=row["said"],
             )
             for row in self.connection.execute(sql, parameters)
         }
@@ -242,7 +296,9 @@ def put_item_change(
 
 def _put_sighting(db: sqlite3.Connection, feed_id: int, item_id: int, item: Item, now: datetime) -> None:
     guid = None if item.guid == item.url else item.guid
-    db.execute(_SIGHTING, (feed_id, short_hash(item.guid), item_id, guid, item.entry_digest, iso(now)))
+    db.execute(
+        _SIGHTING, (feed_id, short_hash(item.guid), item_id, guid, item.entry_digest, item.content_hash, iso(now))
+    )
 
 
 def _poll_row(record: PollRecord, new: int, edited: int) -> tuple[Any, ...]:

@@ -82,6 +82,9 @@ CREATE TABLE feed_state (
   last_unconditional_at TEXT,                            -- last request without validators
   last_new_item_at TEXT,                                 -- last poll that brought a new item
   last_error TEXT,                                       -- the last failure, in words
+  hint_s INTEGER,                                        -- seconds between polls that the feed's own ttl or sy:updatePeriod asks for
+  skip_hours INTEGER NOT NULL,                           -- hours that skipHours names: bit h is set for hour h of UTC
+  skip_days INTEGER NOT NULL,                            -- days that skipDays names: bit d, 0 = Monday
   active INTEGER NOT NULL DEFAULT 1 CHECK (active IN (0, 1)) -- 1: is polled: neither removed nor paused nor switched off
 ) STRICT;
 CREATE INDEX feed_state_due ON feed_state (next_poll_at, host) WHERE active = 1; -- "what is due", asked every few seconds
@@ -140,6 +143,8 @@ CREATE TABLE items (
 ) STRICT;
 CREATE INDEX items_by_url ON items (canonical_url);              -- identity, and "what is known of this link"
 CREATE INDEX items_by_title ON items (outlet_id, title_hash);    -- identity: same outlet, same title
+CREATE INDEX items_by_feed ON items (feed_id) WHERE pruned_at IS NULL; -- a feed's items in the order they were seen
+CREATE INDEX items_pruned ON items (pruned_at) WHERE pruned_at IS NOT NULL; -- the empty rows
 CREATE INDEX items_by_time ON items (published_at);              -- new items are mostly of now, so it grows at its end and stays cheap
 
 CREATE TABLE bodies (
@@ -157,8 +162,9 @@ CREATE TABLE sightings (
   feed_id INTEGER NOT NULL REFERENCES feeds(feed_id),                        -- the feed
   guid_hash INTEGER NOT NULL,                                                -- 64 bits of the guid's BLAKE2b: keeps the keys short
   item_id INTEGER NOT NULL REFERENCES items(item_id) ON DELETE CASCADE,      -- the item
-  guid TEXT,                                                                 -- the entry's id in it; NULL = the item's url
+  guid TEXT,                                                                 -- the entry's id in it; NULL = its link
   digest BLOB NOT NULL,                                                      -- of the raw entry as last read, as in feed_state.window
+  said TEXT NOT NULL,                                                        -- content hash of what this entry said last; another one than the item's when a sister feed words it otherwise
   first_seen_at TEXT NOT NULL,                                               -- when this feed first listed it
   PRIMARY KEY (feed_id, guid_hash)
 ) STRICT, WITHOUT ROWID;
