@@ -117,6 +117,9 @@ class FeedState:
     last_unconditional_at: datetime | None = None
     last_new_item_at: datetime | None = None
     last_error: str | None = None
+    hint_s: int | None = None  # what the feed itself asks for (ttl, sy:updatePeriod); a 304 brings no body to ask
+    skip_hours: int = 0  # the same of skipHours: bit h is set when hour h of UTC is skipped
+    skip_days: int = 0  # bit d: day d of the week, 0 = Monday
 
 
 @dataclass(frozen=True, slots=True)
