@@ -239,6 +239,7 @@ class Stories(Store):
     def _merge(self, db: sqlite3.Connection, story_id: int, into: int, detail: dict[str, Any], now: datetime) -> None:
         _ensure_story(db, into, now)
         db.execute("UPDATE story_items SET story_id = ? WHERE story_id = ?", (into, story_id))
+        db.execute("UPDATE stories SET merged_into = NULL WHERE story_id = ?", (into,))
         # Old ids lead there in one step, those merged earlier too.
         db.execute(
             "UPDATE stories SET merged_into = ? WHERE story_id = ? OR merged_into = ?", (into, story_id, story_id)

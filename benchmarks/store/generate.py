@@ -118,14 +118,14 @@ def fill_catalogue(db: sqlite3.Connection, feeds: int, now: str, rng: np.random.
     states = rng.choice(["ok", "ok", "ok", "ok", "ok", "ok", "ok", "ok", "failing", "blocked"], feeds)
     columns = (
         "feed_state (feed_id, url, host, next_poll_at, why, state, validators_trusted, window, interval_s, cadence_s, "
-        "failures, gone_count, lossy_count, last_poll_at, last_success_at, last_new_item_at)"
+        "failures, gone_count, lossy_count, skip_hours, skip_days, last_poll_at, last_success_at, last_new_item_at)"
     )
     insert(
         db,
         columns,
         [
             (n + 1, f"https://outlet{o}.example/feed{n}.xml", f"outlet{o}.example", now, "every 900 s", str(states[n]), 1,
-             bytes(400), 900, 1800, 0, 0, 0, now, now, now)
+             bytes(400), 900, 1800, 0, 0, 0, 0, 0, now, now, now)
             for n, (o, _) in enumerate(made)
         ],
     )  # fmt: skip
@@ -136,7 +136,7 @@ def build(path: Path, items: int, stories: int, feeds: int, bodies: float, polls
     rng = np.random.default_rng(6)
     now = datetime.now(UTC).replace(microsecond=0)  # noqa: TID251  a benchmark: "the last 24 hours" must hold items
     db = connect(path, "rwc", timeout_s=5)
-    for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -400000"):
+    for pragma in ("auto_vacuum = INCREMENTAL", "journal_mode = OFF", "synchronous = OFF", "cache_size = -400000"):
         db.execute(f"PRAGMA {pragma}")
     migrate(db)
     db.execute("INSERT OR REPLACE INTO meta VALUES ('reader_language', 'en')")
