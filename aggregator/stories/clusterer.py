@@ -1,0 +1,220 @@
+"""Items, one after the other → stories. Pure: the clock is an argument, the database is rebuilt from, not read.
+
+All that decisions depend on is a function of the live items and their stories, so the same items in the same order give
+the same stories, also after a restart at any point.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol
+
+from aggregator.config import Stories
+from aggregator.models import Assignment, Merge, Move, Repair, Split, StoryItem
+from aggregator.stories.features import Profile, profile
+from aggregator.stories.lead import most_central
+from aggregator.stories.live import Member
+from aggregator.stories.model import PairModel
+from aggregator.stories.repair import regions, regroup
+from aggregator.stories.scoring import Fit, Pairs
+
+__all__ = ["Clusterer", "RestoredMember"]
+
+THRESHOLD: Final = 0.4  # the mean probability from which an item joins a story
+KEEP_ITEMS: Final = (
+    20_000  # so many stay live beyond the window: late items, a first poll that brings a fortnight at once
+)
+KEEP_WINDOWS: Final = 8  # but none for longer than so many windows
+DIRTY_AT_ONCE: Final = 5_000  # changed items looked at in one repair pass
+_FORMAT: Final = 1
+
+
+class RestoredMember(Protocol):
+    """An item in its story as the database holds it."""
+
+    @property
+    def item(self) -> StoryItem:
+        """The item, with its vector."""
+
+    @property
+    def story_id(self) -> int:
+        """Its story."""
+
+    @property
+    def reprint_of(self) -> int | None:
+        """The item whose text it repeats."""
+
+
+class Clusterer:
+    """Groups a stream of items into stories.
+
+    `settings.window_hours` is the most that two items of a story may lie apart from their neighbours in it; new stories
+    count up from `next_story_id`. Not thread-safe.
+    """
+
+    def __init__(
+        self,
+        settings: Stories,
+        *,
+        next_story_id: int = 1,
+        model: PairModel | None = None,
+        threshold: float = THRESHOLD,
+    ) -> None:
+        self._window = float(settings.window_hours)
+        self._threshold = threshold
+        self._pairs = Pairs(model or PairModel.load(), self._window)
+        self._live = self._pairs.live
+        self._next = next_story_id
+        self._cutoff = float("-inf")  # hours since the epoch: stories that ended before are no longer live
+        self._dirty: set[int] = set()  # items that came or changed since they were last looked at by a repair
+
+    def __len__(self) -> int:
+        return len(self._live.members)
+
+    def __contains__(self, item_id: object) -> bool:
+        """Whether the item is live."""
+        return item_id in self._live.members
+
+    # --- decisions ------------------------------------------------------------------------------------------------
+
+    def add(self, item: StoryItem) -> Assignment:
+        """Decide which story `item` belongs to. An item that is in one already stays there: see `revise`."""
+        known = self._live.members.get(item.item_id)
+        if known is not None:
+            return Assignment(item.item_id, known.story_id, is_new_story=False, similarity=1.0, reasons={"known": 1})
+        new = profile(item)
+        fits = self._pairs.fits(new)
+        best = fits[0] if fits else None
+        joins = best is not None and best.mean >= self._threshold
+        story_id = best.story_id if best is not None and joins else self._new_id()
+        assignment = Assignment(
+            item.item_id,
+            story_id,
+            is_new_story=not joins,
+            similarity=round(best.mean, 4) if best is not None and joins else 1.0,
+            nearest_item_id=best.nearest_item_id if best is not None and joins else None,
+            reasons=self._reasons(new, best),
+        )
+        self._enter(Member(new, story_id))
+        self._dirty.add(item.item_id)
+        return assignment
+
+    def revise(self, item: StoryItem) -> list[Repair]:
+        """Take in the new text or vector of a live item, and what follows from it; nothing for one that is not live."""
+        member = self._live.members.get(item.item_id)
+        if member is None:
+            return []
+        self._live.take(item.item_id)
+        self._pairs.leave(member.profile)
+        new = profile(item)
+        self._enter(Member(new, member.story_id, member.reprint_of))
+        self._dirty.add(item.item_id)
+        if member.reprint_of in self._live.members:
+            return []
+        return self._resettle(new, member.story_id)
+
+    def repair(self, now: datetime) -> list[Repair]:
+        """Look at what changed since the last pass; merges, splits and moves in the order in which they were made.
+
+        At most DIRTY_AT_ONCE items are looked at; the rest waits for the next pass.
+        """
+        self.expire(now)
+        looked_at = sorted(self._dirty)[:DIRTY_AT_ONCE]
+        self._dirty.difference_update(looked_at)
+        repairs: list[Repair] = []
+        for story_ids in regions(self._pairs, looked_at):
+            repairs += regroup(self._pairs, story_ids, self._threshold, self._new_id)
+        return repairs
+
+    def expire(self, now: datetime) -> None:
+        """Forget stories whose last item is older than the window; of the youngest of them, KEEP_ITEMS less what is newer stay."""
+        hours = now.timestamp() / 3600
+        cutoff = hours - self._window * KEEP_WINDOWS
+        surplus = len(self._live.members) - KEEP_ITEMS
+        if surplus > 0:
+            ended = sorted(
+                (s.last, len(s.item_ids)) for s in self._live.stories.values() if s.last < hours - self._window
+            )
+            for last, size in ended:
+                if surplus <= 0:
+                    cutoff = max(cutoff, last)
+                    break
+                surplus -= size
+            else:
+                cutoff = hours - self._window
+        self._cutoff = max(self._cutoff, cutoff)
+        self._forget()
+
+    def lead(self, story_id: int, language: str) -> int:
+        """The item that stands for a live story: the most central, of `language` when it has one. Raises KeyError."""
+        texts = self._live.texts(self._live.stories[story_id].item_ids)
+        return most_central(texts, language, self._pairs.stats)
+
+    # --- restarts -------------------------------------------------------------------------------------------------
+
+    def state(self) -> bytes:
+        """What a restart needs beside the live items and their stories; small."""
+        state = {
+            "format": _FORMAT,
+            "next_story_id": self._next,
+            "cutoff_h": None if self._cutoff == float("-inf") else self._cutoff,
+            "dirty": sorted(self._dirty),
+        }
+        return json.dumps(state, separators=(",", ":")).encode()
+
+    @staticmethod
+    def live_since(settings: Stories, state: bytes | None, now: datetime) -> datetime:
+        """From when on `restore` wants the stories: those whose last item was published then or later."""
+        saved = json.loads(state) if state else {}
+        if saved.get("format") == _FORMAT and saved["cutoff_h"] is not None:
+            return datetime.fromtimestamp(int(saved["cutoff_h"] * 3600), UTC)
+        return now - timedelta(hours=settings.window_hours * KEEP_WINDOWS)
+
+    def restore(self, members: Iterable[RestoredMember], state: bytes | None) -> None:
+        """Rebuild from what the database holds; `members` in the order of clustering, `state` as saved with the last."""
+        saved = json.loads(state) if state else {}
+        if saved.get("format") == _FORMAT:
+            self._next = max(self._next, saved["next_story_id"])
+            self._cutoff = float("-inf") if saved["cutoff_h"] is None else saved["cutoff_h"]
+            self._dirty = set(saved["dirty"])
+        for stored in members:
+            self._enter(Member(profile(stored.item), stored.story_id, stored.reprint_of))
+        self._dirty &= self._live.members.keys()
+        self._forget()
+
+    # --- steps ----------------------------------------------------------------------------------------------------
+
+    def _new_id(self) -> int:
+        self._next += 1
+        return self._next - 1
+
+    def _enter(self, member: Member) -> None:
+        self._live.put(member)
+        self._pairs.enter(member.profile)
+
+    def _forget(self) -> None:
+        for story in [s for s in self._live.stories.values() if s.last < self._cutoff]:
+            for item_id in sorted(story.item_ids):
+                self._pairs.leave(self._live.take(item_id).profile)
+                self._dirty.discard(item_id)
+
+    def _reasons(self, new: Profile, best: Fit | None) -> Mapping[str, float | int | str]:
+        if best is None:
+            return {"candidates": 0}
+        spoke = self._pairs.explain(new, self._live.members[best.nearest_item_id].profile)
+        return {"mean": round(best.mean, 3), "best": round(best.best, 3), "members": best.members, **spoke}
+
+    def _resettle(self, new: Profile, story_id: int) -> list[Repair]:
+        """Where an item goes whose text changed."""
+        own = self._pairs.fit(new, story_id)
+        other = next((fit for fit in self._pairs.fits(new) if fit.story_id != story_id), None)
+        if other is not None and other.mean >= max(self._threshold, own or 0.0):
+            self._live.move(new.item_id, other.story_id)
+            if own is None:
+                return [Merge(story_id, other.story_id, "its only item was edited")]
+            return [Move(new.item_id, story_id, other.story_id, round(other.mean, 4), "it was edited")]
+        if own is not None and own < self._threshold / 2:
+            alone = self._new_id()
+            self._live.move(new.item_id, alone)
+            return [Split(story_id, alone, (new.item_id,), "it was edited")]
+        return []
