@@ -12,7 +12,7 @@ from aggregator.errors import StoreDamagedError, StoreError
 from aggregator.store.connection import APPLICATION_ID, connect, explained
 from aggregator.store.locking import DaemonLock
 
-__all__ = ["backup", "backup_directory", "backup_due", "newest_good_backup", "restore", "snapshot"]
+__all__ = ["backup", "backup_directory", "backup_due", "backup_to", "newest_good_backup", "restore", "snapshot"]
 
 _BUSY_TIMEOUT_S = 30.0
 
@@ -28,10 +28,16 @@ def backup(path: Path, directory: Path, keep: int, *, now: datetime) -> Path:
     The copy is whole or not there: it is made under another name, checked with integrity_check, synced to the disk and
     renamed. The writer is not held up; its log cannot shrink meanwhile. Raises StoreError.
     """
-    target = directory / f"{path.stem}-{now:%Y%m%dT%H%M%SZ}.db"
-    _copy(path, target, check=True)
+    target = backup_to(path, directory / f"{path.stem}-{now:%Y%m%dT%H%M%SZ}.db")
     for old in sorted(directory.glob(f"{path.stem}-*T*Z.db"), reverse=True)[max(1, keep) :]:
         old.unlink(missing_ok=True)
+    return target
+
+
+def backup_to(path: Path, target: Path) -> Path:
+    """One such copy under a name of your choice; replaces what is there. Raises StoreError."""
+    _refuse_itself(path, target)
+    _copy(path, target, check=True)
     return target
 
 
@@ -46,8 +52,7 @@ def snapshot(path: Path, target: Path) -> None:
 
     Replaces `target` in one step: who reads the old one goes on reading the old one. Raises StoreError.
     """
-    if target.exists() and path.exists() and target.samefile(path):
-        raise StoreError(f"{target}: that is the database itself; choose another path for the copy")
+    _refuse_itself(path, target)
     _copy(path, target, check=False)
 
 
@@ -81,6 +86,11 @@ def restore(source: Path, path: Path) -> Path | None:
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}") from error
     return aside
+
+
+def _refuse_itself(path: Path, target: Path) -> None:
+    if target.exists() and path.exists() and target.samefile(path):
+        raise StoreError(f"{target}: that is the database itself; choose another path for the copy")
 
 
 def _set_aside(path: Path) -> Path:

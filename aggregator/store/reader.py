@@ -16,7 +16,7 @@ from aggregator.store.formats import opml
 from aggregator.store.migrations import SCHEMA_VERSION, newer_than_code
 from aggregator.store.textsearch import excerpt, match_query
 
-__all__ = ["Reader", "open_reader"]
+__all__ = ["Reader", "Row", "open_reader"]
 
 Row = dict[str, Any]
 

@@ -44,6 +44,21 @@ WHERE last_item_at >= strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-6 hours') AND coun
   AND first_item_at >= strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-6 hours')
 ORDER BY outlets DESC LIMIT 20;
 
+-- # story_heads
+-- What a story is about.
+SELECT coalesce(reader_title, title) AS title, coalesce(reader_summary, summary) AS summary, flag, outlet, link
+FROM story_heads WHERE story_id = :story_id;
+
+-- The top stories with their summaries.
+SELECT t.flags, coalesce(h.reader_title, h.title) AS title, coalesce(h.reader_summary, h.summary) AS summary, t.outlets, h.link
+FROM (SELECT story_id, flags, outlets, score FROM top_stories
+      WHERE last_item_at >= strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-1 day') ORDER BY score DESC LIMIT 20) AS t
+JOIN story_heads AS h ON h.story_id = t.story_id ORDER BY t.score DESC;
+
+-- The story of an item.
+SELECT story_id, coalesce(reader_title, title) AS title, reader_origin FROM story_heads
+WHERE story_id = (SELECT story_id FROM story_items WHERE item_id = :item_id);
+
 -- # first_reports
 -- Who reported a story first.
 SELECT label, flag, outlet, title, link FROM first_reports WHERE story_id = :story_id;

@@ -105,6 +105,29 @@ SELECT
 FROM stories AS s
 WHERE s.merged_into IS NULL AND s.outlet_count > 1;
 
+CREATE VIEW story_heads AS -- For each story, its title and summary: as its lead item has them, and in the reader's language.
+SELECT
+  s.story_id AS story_id,                             -- the story
+  s.lead_item_id AS lead_item_id,                     -- the item that stands for it
+  c.flag AS flag,                                     -- emoji of that item's country
+  o.name AS outlet,                                   -- its publisher
+  i.language AS language,                             -- BCP 47 tag of its title and summary
+  i.title AS title,                                   -- as published
+  i.summary AS summary,                               -- as published; '' = none
+  CASE WHEN x.story_id IS NOT NULL THEN x.title WHEN i.language = r.value THEN i.title ELSE t.title END AS reader_title, -- in the reader's language; NULL = not there yet
+  CASE WHEN x.story_id IS NOT NULL THEN x.summary WHEN i.language = r.value AND i.summary <> '' THEN i.summary ELSE nullif(t.summary, '') END AS reader_summary, -- in the reader's language; NULL = not there yet
+  CASE WHEN x.story_id IS NOT NULL THEN x.origin WHEN i.language = r.value AND (i.summary <> '' OR t.item_id IS NULL) THEN 'original' ELSE t.origin END AS reader_origin, -- original: the outlet's words; else what made the reader_ texts: extractive, machine, outlet, person; NULL = there are none yet
+  coalesce(x.model, t.model) AS reader_model,         -- the model that made them, with its version
+  i.url AS link                                       -- the article
+FROM stories AS s
+JOIN items AS i ON i.item_id = s.lead_item_id
+JOIN outlets AS o ON o.outlet_id = i.outlet_id
+JOIN countries AS c ON c.code = o.country
+LEFT JOIN meta AS r ON r.key = 'reader_language'
+LEFT JOIN story_texts AS x ON x.story_id = s.story_id AND x.language = r.value
+LEFT JOIN translations AS t ON t.item_id = i.item_id AND t.language = r.value
+WHERE s.merged_into IS NULL;
+
 CREATE VIEW first_reports AS -- For each story, who reported it first.
 SELECT
   s.story_id AS story_id,                             -- the story
