@@ -4,10 +4,12 @@ Every setting, its unit and its default is written out in `config/aggregator.tom
 """
 
 import difflib
+import json
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 from urllib.parse import urlsplit
@@ -34,6 +36,7 @@ __all__ = [
     "load_config",
     "load_feeds",
     "shipped_config_dir",
+    "toml_of_feeds",
 ]
 
 T = TypeVar("T")
@@ -233,6 +236,17 @@ def load_feeds(config: Config) -> list[FeedSpec]:
                 seen[feed.url] = where
                 specs.append(FeedSpec(**msgspec.structs.asdict(feed)))
     return specs
+
+
+def toml_of_feeds(specs: Iterable[FeedSpec]) -> str:
+    """A catalogue file that holds these feeds; what has its default is left out."""
+    tables = []
+    for spec in specs:
+        values = {f.name: getattr(spec, f.name) for f in fields(spec) if getattr(spec, f.name) != f.default}
+        # A JSON string without escaped non-ASCII is a TOML basic string too; so are true and false.
+        lines = (f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in values.items())
+        tables.append("\n".join(("[[feed]]", *lines)) + "\n")
+    return "\n".join(tables)
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

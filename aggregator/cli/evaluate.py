@@ -1,0 +1,3 @@
+"""aggregator evaluate: score the production clusterer against labelled items."""
+
+__all__ = ["evaluate"]

@@ -1,0 +1,214 @@
+"""The daemon: a few APScheduler jobs over the stages, signals, and the service manager."""
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from aggregator.config import Config
+from aggregator.errors import AggregatorError, ConfigError, StoreError
+from aggregator.models import FeedSpec
+from aggregator.service.clock import Clock, JumpWatch, utcnow
+from aggregator.service.logs import event
+from aggregator.service.notify import Notifier
+from aggregator.service.runtime import Runtime
+from aggregator.store import maintenance
+
+__all__ = ["Daemon", "Reload"]
+
+log = logging.getLogger(__name__)
+
+Reload = Callable[[], tuple[Config, list[FeedSpec]]]
+
+_MAINTAIN_EVERY_S = 600.0
+_STUCK_S = 120.0  # without a step of any stage that has work: the watchdog is no longer fed
+
+
+class Daemon:
+    """Runs until SIGTERM or SIGINT, then ends within ten seconds with nothing lost. SIGHUP reads the configuration again.
+
+    Args:
+        runtime: the stages, started.
+        specs: the catalogue.
+        reload: reads configuration and catalogue anew; raises ConfigError.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        specs: list[FeedSpec],
+        reload: Reload,
+        *,
+        clock: Clock = utcnow,
+        notifier: Notifier | None = None,
+    ) -> None:
+        self._runtime = runtime
+        self._specs = specs
+        self._reload = reload
+        self._clock = clock
+        self._notifier = notifier or Notifier()
+        self._stop = asyncio.Event()
+        self._jumps = JumpWatch(clock)
+        self._refused: dict[str, float] = {}
+        self._jobs: dict[str, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Serve until told to stop. Raises StoreError when the first write fails."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+        await self._sync(self._specs)
+        self._notifier.send(READY=1, STATUS="started")
+        scheduler = AsyncIOScheduler(
+            timezone="UTC", job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None}
+        )
+        settings = self._runtime.config
+        for name, seconds, work in (
+            ("poll_due", settings.polling.tick_s, self._poll),
+            ("cluster", settings.stories.every_s, self._group),
+            ("repair", settings.stories.repair_every_s, self._repair),
+            ("maintain", _MAINTAIN_EVERY_S, self._maintain),
+        ):
+            scheduler.add_job(self._guarded, "interval", seconds=seconds, args=(name, work), id=name)
+        if self._notifier.watchdog_s:
+            scheduler.add_job(
+                self._watchdog, "interval", seconds=max(0.5, self._notifier.watchdog_s / 3), id="watchdog"
+            )
+        scheduler.start()
+        try:
+            await self._stop.wait()
+        finally:
+            self._notifier.send(STOPPING=1, STATUS="stopping")
+            event(log, logging.INFO, "stopping", "stopping: what is under way is finished")
+            self._runtime.grouping.draining = self._runtime.rounds.draining = True
+            scheduler.pause()
+            await self._runtime.rounds.drain(3.0)
+            if self._jobs:
+                await asyncio.wait(self._jobs.values(), timeout=5.0)
+            scheduler.shutdown(wait=False)
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                loop.remove_signal_handler(number)
+
+    # --- the jobs -----------------------------------------------------------------------------------------------
+
+    async def _guarded(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Run a job's work; what the database refuses is said once and tried again at the next tick."""
+        task = asyncio.current_task()
+        if task is not None:
+            self._jobs[name] = task
+        try:
+            await work()
+        except StoreError as error:
+            if name not in self._refused:
+                event(log, logging.ERROR, "store_refused", f"{name}: {error}; I keep trying", job=name)
+            self._refused[name] = time.monotonic()
+        except Exception:
+            log.exception("an error of ours in the job %s", name)
+        else:
+            if self._refused.pop(name, None):
+                event(log, logging.WARNING, "store_writable", f"{name}: the database takes writes again", job=name)
+        finally:
+            self._jobs.pop(name, None)
+
+    async def _poll(self) -> None:
+        back = self._jumps.went_back()
+        if back:
+            healed = await self._runtime.store(self._runtime.writer.heal_clock, self._clock())
+            event(log, logging.WARNING, "clock_back", f"the clock went back by {back}; {healed} feeds are due anew")
+        counts = await self._runtime.rounds.run_due()
+        if counts.polled:
+            event(
+                log, logging.INFO, "round", str(counts), polled=counts.polled, new=counts.new, edited=counts.edited,
+                failed=counts.failed, unchanged=counts.unchanged, elapsed_s=round(counts.elapsed_s, 1),
+            )  # fmt: skip
+            await self._status()
+
+    async def _group(self) -> None:
+        counts = await self._runtime.grouping.round()
+        if counts.items:
+            event(
+                log, logging.INFO, "grouped", f"{counts.items} items grouped: {counts.joined} joined a story",
+                items=counts.items, joined=counts.joined, changed=counts.changed, elapsed_s=round(counts.elapsed_s, 1),
+            )  # fmt: skip
+            await self._status()
+
+    async def _repair(self) -> None:
+        counts = await self._runtime.grouping.repair()
+        if counts.changed:
+            event(
+                log,
+                logging.INFO,
+                "repaired",
+                f"{counts.changed} stories merged, split or corrected",
+                changed=counts.changed,
+            )
+
+    async def _maintain(self) -> None:
+        runtime = self._runtime
+        await runtime.store(maintenance.maintain, runtime.writer, runtime.config.retention, now=self._clock())
+        backup = runtime.config.backup
+        directory = Path(backup.directory) if backup.directory else runtime.writer.path.parent / "backups"
+        if backup.every_hours and maintenance.backup_due(
+            directory, timedelta(hours=backup.every_hours), now=self._clock()
+        ):
+            made = await asyncio.to_thread(
+                maintenance.backup, runtime.writer.path, directory, keep=backup.keep, now=self._clock()
+            )
+            event(log, logging.INFO, "backup", f"backup made: {made}", path=str(made))
+
+    async def _watchdog(self) -> None:
+        """Feed the watchdog only while the loop turns, the writer answers and no stage with work stands still."""
+        await self._runtime.store(lambda: None)
+        now = time.monotonic()
+        for name, stage in (("poll_due", self._runtime.rounds), ("cluster", self._runtime.grouping)):
+            if name in self._jobs and now - stage.last_progress > _STUCK_S:
+                event(log, logging.ERROR, "stuck", f"{name} has made no step for {now - stage.last_progress:.0f} s")
+                return
+        self._notifier.send(WATCHDOG=1)
+
+    # --- configuration ------------------------------------------------------------------------------------------
+
+    def _hang_up(self) -> None:
+        self._jobs["reload"] = asyncio.create_task(self._guarded("reload", self._reconfigure))
+
+    async def _reconfigure(self) -> None:
+        self._notifier.send(RELOADING=1, MONOTONIC_USEC=time.monotonic_ns() // 1000)
+        try:
+            config, specs = self._reload()
+        except ConfigError as error:
+            event(log, logging.ERROR, "reload_refused", f"{error}; the configuration stays as it was")
+        else:
+            fixed = [
+                name
+                for name in ("database", "embedding", "reader")
+                if getattr(config, name) != getattr(self._runtime.config, name)
+            ]
+            if fixed:
+                event(log, logging.WARNING, "restart_needed", f"[{'], ['.join(fixed)}] takes effect at the next start")
+            await self._runtime.reconfigure(config)
+            await self._sync(specs)
+        finally:
+            self._notifier.send(READY=1)
+
+    async def _sync(self, specs: list[FeedSpec]) -> None:
+        result = await self._runtime.store(self._runtime.writer.sync_feeds, specs, now=self._clock())
+        event(
+            log, logging.INFO, "catalogue", f"{len(specs)} feeds in the catalogue: {result.added} new, {result.changed} changed, {result.removed} gone",
+            feeds=len(specs), added=result.added, changed=result.changed, removed=result.removed,
+        )  # fmt: skip
+
+    async def _status(self) -> None:
+        try:
+            counts = await self._runtime.store(self._runtime.writer.counts)
+        except AggregatorError:
+            return
+        self._notifier.send(
+            STATUS=f"{counts['feeds']} feeds, {counts['items']} items, {counts['stories']} stories; pid {os.getpid()}"
+        )

@@ -1,0 +1,208 @@
+"""Rounds of grouping: new items get vectors and stories, in order, each batch in one transaction."""
+
+import logging
+import time
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from aggregator.config import Config
+from aggregator.embedding import Embedder, item_text
+from aggregator.errors import EmbedderError
+from aggregator.models import Assignment, Merge, Move, Repair, Split, StoryItem, Vector
+from aggregator.service.clock import Clock
+from aggregator.service.logs import event
+from aggregator.service.serial import Serial
+from aggregator.store.values import stored_form
+from aggregator.store.writer import Writer
+from aggregator.stories.clusterer import Clusterer
+
+__all__ = ["Grouping", "GroupingCounts"]
+
+log = logging.getLogger(__name__)
+
+_STATE = "clusterer"
+_AT_ONCE = 4  # texts embedded between two looks at whether to stop: half a second
+_BATCH = 16  # items of one transaction: about two seconds of embedding on one core
+_EMBEDDER_WAIT_S = 300.0  # after the embedder failed; meanwhile stories are built from words alone
+
+
+@dataclass(frozen=True, slots=True)
+class GroupingCounts:
+    """What a round of grouping did. `joined` counts items that joined a story; `changed` merges, splits and moves."""
+
+    items: int = 0
+    joined: int = 0
+    changed: int = 0
+    elapsed_s: float = 0.0
+
+
+class Grouping:
+    """Keeps the clusterer in step with the database; what the two disagree on is rebuilt from the database.
+
+    `store` is the writer's thread, `mind` the one in which vectors and decisions are made; `last_progress` is the
+    monotonic time of the last step.
+    """
+
+    def __init__(
+        self, config: Config, *, embedder: Embedder | None, store: Serial, mind: Serial, writer: Writer, clock: Clock
+    ) -> None:
+        self.config = config
+        self.embedder = embedder
+        self.last_progress = time.monotonic()
+        self.draining = False
+        self._store = store
+        self._mind = mind
+        self._writer = writer
+        self._clock = clock
+        self._clusterer: Clusterer | None = None
+        self._embedder_quiet_until = 0.0
+
+    async def round(self) -> GroupingCounts:
+        """Group all that waits; returns when nothing does. Raises StoreError when the database cannot take it."""
+        began = time.monotonic()
+        counts = GroupingCounts()
+        try:
+            while not self.draining:
+                self.last_progress = time.monotonic()
+                waiting = await self._store(
+                    self._writer.to_cluster, _BATCH, self.embedder.name if self.embedder else None
+                )
+                if not waiting:
+                    waiting = await self._lacking_vectors()
+                if not waiting:
+                    break
+                counts = await self._batch(waiting, counts)
+        except BaseException:
+            self._clusterer = None  # it may be ahead of the database: rebuilt at the next round
+            raise
+        return replace(counts, elapsed_s=time.monotonic() - began)
+
+    async def repair(self) -> GroupingCounts:
+        """Look over the live stories: merge what grew together, split what fell apart. Raises StoreError."""
+        began = time.monotonic()
+        clusterer = await self._ready()
+        try:
+            done = await self._mind(self._repaired, clusterer)
+            await self._store(
+                self._writer.apply_repairs, done.repairs, leads=done.leads, states=done.states, now=self._clock()
+            )
+        except BaseException:
+            self._clusterer = None
+            raise
+        self.last_progress = time.monotonic()
+        return GroupingCounts(changed=len(done.repairs), elapsed_s=time.monotonic() - began)
+
+    async def _lacking_vectors(self) -> list[StoryItem]:
+        """Live items that were grouped by words alone because the embedder failed: they are looked at again."""
+        if self.embedder is None or time.monotonic() < self._embedder_quiet_until:
+            return []
+        since = self._clock() - timedelta(hours=self.config.stories.window_hours)
+        return await self._store(self._writer.lacking_vectors, self.embedder.name, since, _BATCH)
+
+    async def _ready(self) -> Clusterer:
+        """The clusterer, rebuilt from the database when there is none."""
+        if self._clusterer is None:
+            self._clusterer = await self._store(self._restored)
+            self.last_progress = time.monotonic()
+        return self._clusterer
+
+    def _restored(self) -> Clusterer:
+        since = self._clock() - timedelta(hours=self.config.stories.window_hours)
+        clusterer = Clusterer(self.config.stories, next_story_id=self._writer.next_story_id())
+        model = self.embedder.name if self.embedder else None
+        clusterer.restore(self._writer.live_items(since, model), self._writer.load_state(_STATE))
+        return clusterer
+
+    async def _batch(self, waiting: list[StoryItem], counts: GroupingCounts) -> GroupingCounts:
+        clusterer = await self._ready()
+        pairs, items = await self._mind(self._embedded, waiting)
+        if pairs and self.embedder:
+            await self._store(self._writer.save_vectors, self.embedder.name, pairs)
+        grouped = await self._store(self._writer.grouped, [item.item_id for item in items])
+        decisions = await self._mind(self._decided, clusterer, items, grouped)
+        await self._store(
+            self._writer.apply_assignments,
+            decisions.assignments,
+            repairs=decisions.repairs,
+            done=[item.item_id for item in items],
+            leads=decisions.leads,
+            states=decisions.states,
+            now=self._clock(),
+        )
+        self.last_progress = time.monotonic()
+        return replace(
+            counts,
+            items=counts.items + len(decisions.assignments),
+            joined=counts.joined + sum(not a.is_new_story for a in decisions.assignments),
+            changed=counts.changed + len(decisions.repairs),
+        )
+
+    # --- in the mind's thread -----------------------------------------------------------------------------------
+
+    def _embedded(self, items: list[StoryItem]) -> tuple[list[tuple[int, Vector]], list[StoryItem]]:
+        """New (item_id, vector) pairs, and the items with them; those that a stop left over are left out.
+
+        Without an embedder, or when it fails, the items are as they came.
+        """
+        if self.embedder is None or time.monotonic() < self._embedder_quiet_until:
+            return [], items
+        found: dict[int, Vector] = {}
+        missing = [item for item in items if item.vector is None]
+        for start in range(0, len(missing), _AT_ONCE):
+            if self.draining:
+                break
+            some = missing[start : start + _AT_ONCE]
+            try:
+                rows = self.embedder.embed([item_text(item.title, item.summary, item.outlet) for item in some])
+            except EmbedderError as error:
+                self._embedder_quiet_until = time.monotonic() + _EMBEDDER_WAIT_S
+                event(log, logging.ERROR, "embedder_failed", f"{error}; stories are built from words alone meanwhile")
+                break
+            found.update((item.item_id, stored_form(row)) for item, row in zip(some, rows, strict=True))
+        kept = [replace(item, vector=found.get(item.item_id, item.vector)) for item in items]
+        if self.draining:
+            kept = [item for item in kept if item.vector is not None]
+        return list(found.items()), kept
+
+    def _decided(self, clusterer: Clusterer, items: list[StoryItem], grouped: set[int]) -> "_Decisions":
+        """Put each item into a story, in order; one that is in a story already is looked at again."""
+        assignments: list[Assignment] = []
+        repairs: list[Repair] = []
+        for item in items:
+            if item.item_id not in grouped:
+                assignments.append(clusterer.add(item))
+            elif item.item_id in clusterer:  # else its story is past: it stays where it is
+                repairs += clusterer.revise(item)
+        return self._complete(clusterer, assignments, repairs)
+
+    def _repaired(self, clusterer: Clusterer) -> "_Decisions":
+        clusterer.expire(self._clock())
+        return self._complete(clusterer, [], clusterer.repair(self._clock()))
+
+    def _complete(self, clusterer: Clusterer, assignments: list[Assignment], repairs: list[Repair]) -> "_Decisions":
+        """The decisions with the lead items of the stories they change, and what the clusterer must remember."""
+        touched = {assignment.story_id for assignment in assignments}
+        for repair in repairs:
+            match repair:
+                case Merge(into=into):
+                    touched.add(into)
+                case Split(story_id=story_id, new_story_id=new_story_id):
+                    touched |= {story_id, new_story_id}
+                case Move(from_story=from_story, to_story=to_story):
+                    touched |= {from_story, to_story}
+        leads: dict[int, int] = {}
+        for story_id in sorted(touched):
+            with suppress(KeyError):  # it ended meanwhile
+                leads[story_id] = clusterer.lead(story_id, self.config.reader.language)
+        return _Decisions(assignments, repairs, leads, {_STATE: clusterer.state()})
+
+
+@dataclass(frozen=True, slots=True)
+class _Decisions:
+    """What goes into one transaction."""
+
+    assignments: list[Assignment]
+    repairs: list[Repair]
+    leads: dict[int, int]
+    states: dict[str, bytes]

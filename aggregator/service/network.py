@@ -1,0 +1,53 @@
+"""Tells an outage of this machine's own network from the failures of publishers' servers. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from aggregator.models import DueFeed, Failed, FailureReason, FeedState, FetchResult
+
+__all__ = ["NetworkWatch", "excused"]
+
+_NO_ANSWER = frozenset({FailureReason.DNS, FailureReason.CONNECT, FailureReason.TIMEOUT})
+_RETRY = timedelta(seconds=120)
+
+
+def excused(state: FeedState, now: datetime) -> FeedState:
+    """`state` as it was before a poll that failed for want of a network: no failure counted, tried again soon."""
+    return replace(state, next_poll_at=now + _RETRY, why="no network on this machine; the feed is not to blame")
+
+
+class NetworkWatch:
+    """`offline` while many hosts in a row, and no other between them, gave no answer at all.
+
+    Args:
+        hosts: how many hosts in a row; with fewer in the catalogue, all of them, but no fewer than two.
+    """
+
+    def __init__(self, hosts: int = 8) -> None:
+        self._enough = hosts
+        self._silent: dict[str, dict[int, FeedState]] = {}  # by host: its feeds' states from before their failed polls
+        self.offline = False
+
+    def answered(self) -> bool:
+        """Some host answered, whatever it said. True when this ends an outage."""
+        self._silent.clear()
+        was, self.offline = self.offline, False
+        return was
+
+    def silent(self, feed: DueFeed, hosts_in_all: int) -> bool:
+        """A host gave no answer to the poll of `feed`. True when with this one an outage begins."""
+        self._silent.setdefault(feed.state.host, {})[feed.state.feed_id] = feed.state
+        if self.offline or len(self._silent) < max(2, min(self._enough, hosts_in_all)):
+            return False
+        self.offline = True
+        return True
+
+    def victims(self) -> Mapping[int, FeedState]:
+        """Feeds whose failures were counted before the outage was recognised, as they were before."""
+        return {feed_id: state for feeds in self._silent.values() for feed_id, state in feeds.items()}
+
+    @staticmethod
+    def no_answer(result: FetchResult) -> bool:
+        """Whether a poll ended without a word from the server."""
+        return isinstance(result, Failed) and result.status is None and result.reason in _NO_ANSWER
