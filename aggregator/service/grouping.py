@@ -108,10 +108,11 @@ class Grouping:
         return self._clusterer
 
     def _restored(self) -> Clusterer:
-        since = self._clock() - timedelta(hours=self.config.stories.window_hours)
+        state = self._writer.load_state(_STATE)
+        since = Clusterer.live_since(self.config.stories, state, self._clock())
         clusterer = Clusterer(self.config.stories, next_story_id=self._writer.next_story_id())
         model = self.embedder.name if self.embedder else None
-        clusterer.restore(self._writer.live_items(since, model), self._writer.load_state(_STATE))
+        clusterer.restore(self._writer.live_items(since, model), state)
         return clusterer
 
     async def _batch(self, waiting: list[StoryItem], counts: GroupingCounts) -> GroupingCounts:
