@@ -1,0 +1,227 @@
+"""Bytes of a feed → ParsedFeed. The only user of feedparser, which is the judge of every dialect of RSS and Atom."""
+
+import io
+import re
+import time
+from typing import Any, Final
+
+import feedparser
+
+from aggregator.config import Limits
+from aggregator.models import FailureReason, Item, ParsedFeed, ParseFailed, ParseJob
+from aggregator.parsing import jsonfeed
+from aggregator.parsing.decode import decode
+from aggregator.parsing.facts import facts
+from aggregator.parsing.items import entry_digest, make_item
+from aggregator.parsing.layout import Layout, Malformed, Refused, lay_out
+from aggregator.parsing.raw import RawEntry, RawFeed
+
+__all__ = ["parse"]
+
+_DECLARATION: Final = b'<?xml version="1.0" encoding="utf-8"?>\n'
+_FEED_ROOT: Final = re.compile(r"<(?:[A-Za-z][\w.-]{0,20}:)?(rss|rdf|feed|channel)\b", re.IGNORECASE)
+_HTML_ROOT: Final = re.compile(r"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+_LOOK: Final = 5_000  # characters in which a feed's first element must begin
+# Runs of text that feedparser's pattern for e-mail addresses would chew on, in documents that expat could not read.
+_LONG_PERSON: Final = re.compile(
+    r"(<(?:\w{1,20}:)?(?:author|creator|contributor|managingeditor|webmaster|publisher|name|email|owner)\b[^<>]{0,500}>"
+    r"\s{0,50}(?:<!\[CDATA\[)?[^<]{300})[^<]+",
+    re.IGNORECASE,
+)
+_LOOSE_ENTRY: Final = re.compile(r"<((?:\w{1,20}:)?(?:item|entry))(?=[\s>])(?:(?!</?\1[\s>]).)*</\1\s*>", re.IGNORECASE | re.DOTALL)  # fmt: skip
+_SKIPPED: Final = re.compile(r"<skip(Hours|Days)\b[^<>]*>(.{0,2000}?)</skip", re.IGNORECASE | re.DOTALL)
+_SKIP: Final = re.compile(r"<(?:hour|day)\b[^<>]*>\s*(\w{1,10})\s*<", re.IGNORECASE)
+_MAX_IMAGES: Final = 5
+
+# feedparser would read each date by six parsers, whose answers nobody here asks for.
+feedparser.registerDateHandler(lambda _: time.gmtime(0))
+
+
+def parse(job: ParseJob, limits: Limits) -> ParsedFeed | ParseFailed:
+    """Read a body as a feed. Pure; never raises: what cannot be read is a ParseFailed.
+
+    Entries named in `job.seen` are not parsed. Entries beyond `limits.max_entries` are left out, with a warning.
+    """
+    try:
+        return _parse(job, limits)
+    except RecursionError:
+        return ParseFailed(FailureReason.PARSE, "nested too deeply")
+    except Exception as error:  # noqa: BLE001 - the promise of this function: a hostile body is a value, not an exception
+        return ParseFailed(FailureReason.PARSE, f"the parser failed: {type(error).__name__}: {error}"[:300])
+
+
+def _parse(job: ParseJob, limits: Limits) -> ParsedFeed | ParseFailed:
+    if not job.body.strip():
+        return ParseFailed(FailureReason.NOT_A_FEED, "the body is empty")
+    decoded = decode(job.body, job.content_type, job.language)
+    text = decoded.text.lstrip()
+    notes = [decoded.warning] if decoded.warning else []
+    if text.startswith(("{", "[")):
+        raw = jsonfeed.read(text)
+        if raw is None:
+            return ParseFailed(FailureReason.NOT_A_FEED, "JSON, but no JSON Feed")
+        return _finish(raw, _by_content(raw), job, limits, notes)
+    if not _FEED_ROOT.search(text[:_LOOK]) and not _FEED_ROOT.search(text[:200_000]):
+        kind = "an HTML page" if _HTML_ROOT.search(text[:_LOOK]) else "neither XML of a feed nor JSON Feed"
+        return ParseFailed(FailureReason.NOT_A_FEED, f"{kind}; it begins with {text[:40]!r}")
+    layout = lay_out(text)
+    if isinstance(layout, Refused):
+        return ParseFailed(FailureReason.PARSE, layout.detail)
+    if isinstance(layout, Malformed):
+        notes.append(f"not well-formed: {layout.detail}")
+        return _loose(layout.text, job, limits, notes)
+    if len(layout.entries) > limits.max_entries:
+        notes.append(f"{len(layout.entries)} entries; {limits.max_entries} are taken")
+    return _strict(layout, job, limits, notes)
+
+
+def _strict(layout: Layout, job: ParseJob, limits: Limits, notes: list[str]) -> ParsedFeed | ParseFailed:
+    """A well-formed document: only the entries not seen before are parsed, under the feed's head."""
+    raw = _judge(layout.data)
+    if raw is None:
+        return ParseFailed(FailureReason.NOT_A_FEED, f"XML, but no feed: its root is <{layout.root}>")
+    if len(raw.entries) == len(layout.entries):
+        digests = tuple(entry_digest(layout.data[span.start : span.end]) for span in layout.entries)
+    else:
+        digests = _by_content(raw)
+    return _finish(raw, digests, job, limits, notes)
+
+
+def _loose(text: str, job: ParseJob, limits: Limits, notes: list[str]) -> ParsedFeed | ParseFailed:
+    """A document that is no XML: feedparser's lenient parser takes it as a whole."""
+    if _HTML_ROOT.match(text):
+        return ParseFailed(FailureReason.NOT_A_FEED, f"an HTML page; it begins with {text[:40]!r}")
+    text = _LONG_PERSON.sub(r"\1", text)
+    slices = [found[0] for found in _LOOSE_ENTRY.finditer(text)]
+    raw = _judge(text.encode("utf-8", "replace"))
+    if raw is None:
+        return ParseFailed(FailureReason.NOT_A_FEED, "no feed, and not well-formed")
+    if len(slices) == len(raw.entries):
+        digests = tuple(entry_digest(piece.encode("utf-8", "replace")) for piece in slices)
+    else:
+        digests = _by_content(raw)
+    return _finish(raw, digests, job, limits, notes)
+
+
+def _by_content(raw: RawFeed) -> tuple[bytes, ...]:
+    return tuple(entry_digest(repr(entry).encode("utf-8", "replace")) for entry in raw.entries)
+
+
+def _finish(raw: RawFeed, digests: tuple[bytes, ...], job: ParseJob, limits: Limits, notes: list[str]) -> ParsedFeed:
+    head = facts(raw, job.url)
+    language = head.language or job.language
+    items: list[Item] = []
+    for entry, digest in zip(raw.entries[: limits.max_entries], digests, strict=False):
+        if digest in job.seen:
+            continue
+        item = make_item(entry, digest, job, language, limits)
+        if item is None:
+            notes.append("an entry without title, text and link was left out")
+        else:
+            items.append(item)
+    return ParsedFeed(
+        title=head.title,
+        homepage=head.homepage,
+        language=language,
+        items=tuple(items),
+        digests=digests[: limits.max_entries],
+        ttl_s=head.ttl_s,
+        update_period_s=head.update_period_s,
+        skip_hours=head.skip_hours,
+        skip_days=head.skip_days,
+        hub=head.hub,
+        warnings=tuple(dict.fromkeys(notes)),
+    )
+
+
+# --- feedparser ----------------------------------------------------------------------------------------------------
+
+
+def _judge(document: bytes) -> RawFeed | None:
+    """Feedparser's reading of a document in UTF-8 without prolog; None when it finds no feed in it."""
+    found: Any = feedparser.parse(io.BytesIO(_DECLARATION + document), sanitize_html=False, resolve_relative_uris=False)
+    if not found.version and not found.entries:
+        return None
+    feed = found.feed
+    skipped = [(kind.lower(), _SKIP.findall(inside)) for kind, inside in _SKIPPED.findall(_text(document[:100_000]))]
+    return RawFeed(
+        title=_str(feed.get("title")),
+        homepage=_str(feed.get("link")),
+        language=_str(feed.get("language")),
+        ttl=_str(feed.get("ttl")),
+        update_period=_str(feed.get("sy_updateperiod")),
+        update_frequency=_str(feed.get("sy_updatefrequency")),
+        skip_hours=tuple(value for kind, values in skipped if kind == "hours" for value in values),
+        skip_days=tuple(value for kind, values in skipped if kind == "days" for value in values),
+        hub=next((_str(link.get("href")) for link in feed.get("links", ()) if link.get("rel") == "hub"), ""),
+        entries=tuple(map(_entry, found.entries)),
+    )
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+def _str(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _entry(entry: Any) -> RawEntry:
+    contents = [part for part in entry.get("content", ()) if _str(part.get("value"))]
+    body = max(contents, key=lambda part: len(part["value"]), default=None)
+    summary = _str(entry.get("summary"))
+    guid = _str(entry.get("id"))
+    title = entry.get("title_detail") or {}
+    dates = (_str(dict.get(entry, key)) for key in ("published", "updated", "created"))
+    names = [_str(person.get("name")) for person in entry.get("authors", ())]
+    context = body or entry.get("summary_detail") or title
+    return RawEntry(
+        guid=guid,
+        link=_link(entry) or (guid if guid.startswith(("http://", "https://")) else ""),
+        original=_str(entry.get("feedburner_origlink")) or _str(entry.get("pheedo_origlink")),
+        title=_str(entry.get("title")),
+        summary="" if body and summary == body["value"] else summary,
+        body=body["value"] if body else "",
+        dates=tuple(date for date in dates if date),
+        author=", ".join(name for name in names if name) if len(names) > 1 else _str(entry.get("author")),
+        tags=tuple(filter(None, (_str(tag.get("term")) or _str(tag.get("label")) for tag in entry.get("tags", ())))),
+        images=_images(entry),
+        language=_str(dict.get(entry, "language")) or _str(title.get("language")),
+        base=_str(context.get("base")),
+    )
+
+
+def _link(entry: Any) -> str:
+    """The article's address; an alternate of a type that feedparser does not take for a page, where there is no other."""
+    if link := _str(entry.get("link")):
+        return link
+    return next(
+        (
+            _str(link.get("href"))
+            for link in entry.get("links", ())
+            if link.get("rel") == "alternate" and link.get("href")
+        ),
+        "",
+    )
+
+
+def _images(entry: Any) -> tuple[str, ...]:
+    media = [
+        one.get("url")
+        for one in entry.get("media_content", ())
+        if one.get("medium") == "image" or one.get("type", "").startswith("image/") or _is_image(one.get("url", ""))
+    ]
+    media += [one.get("url") for one in entry.get("media_thumbnail", ())]
+    media += [
+        link.get("href")
+        for link in entry.get("links", ())
+        if link.get("rel") == "enclosure"
+        and (link.get("type", "").startswith("image/") or _is_image(link.get("href", "")))
+    ]
+    image = entry.get("image")
+    media.append(image.get("href") if isinstance(image, dict) else "")
+    return tuple(_str(url) for url in media if url)[:_MAX_IMAGES]
+
+
+def _is_image(url: str) -> bool:
+    return bool(re.search(r"\.(?:jpe?g|png|gif|webp|avif)(?:[?#]|$)", url[-500:], re.IGNORECASE))
