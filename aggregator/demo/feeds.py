@@ -92,7 +92,7 @@ def _date(outlet: SampleOutlet, at: datetime) -> str:
 def _guid(outlet: SampleOutlet, item: SampleItem) -> str:
     match outlet.guids:
         case "permalink":
-            return item.url
+            return item.link
         case "number":
             return str(item.number)
         case "tag":

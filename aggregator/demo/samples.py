@@ -22,7 +22,7 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class SampleItem:
-    """One article. `link` is as the feed has it, `url` the same without tracking parameters.
+    """One article.
 
     `ref` is "outlet/item"; `event` the label of the story it belongs to, unique for an item that stands alone.
     `appears_min`: minutes after the start when the feed begins to show it. `body` divides paragraphs by an empty line.
@@ -34,7 +34,6 @@ class SampleItem:
     title: str
     summary: str
     link: str
-    url: str
     number: int
     body: str = ""
     author: str = ""
@@ -75,8 +74,8 @@ def load_outlets() -> tuple[SampleOutlet, ...]:
 
 
 def gold() -> dict[str, str]:
-    """Item URL (without tracking parameters) → event label, for all items, also those that appear later."""
-    return {item.url: item.event for outlet in load_outlets() for item in outlet.items}
+    """Link as the feed has it (`Item.url`) → event label, for all items, also those that appear later."""
+    return {item.link: item.event for outlet in load_outlets() for item in outlet.items}
 
 
 def _outlet(slug: str, head: dict[str, Any]) -> SampleOutlet:
@@ -89,14 +88,12 @@ def _item(slug: str, pattern: str, raw: dict[str, Any]) -> SampleItem:
     name = raw.pop("id")
     ref = f"{slug}/{name}"
     number = 100_000 + zlib.crc32(ref.encode()) % 900_000
-    link = pattern.format(id=name, number=number)
     later = raw.pop("revised", None)
     return SampleItem(
         ref=ref,
         event=raw.pop("event", ref),
         ago_min=raw.pop("ago"),
-        link=link,
-        url=link.partition("?")[0],
+        link=pattern.format(id=name, number=number),
         number=number,
         body=raw.pop("body", "").strip(),
         tags=tuple(raw.pop("tags", ())),

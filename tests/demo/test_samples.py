@@ -78,10 +78,10 @@ def test_follow_ups_and_templates(tellers):
 
 
 def test_gold_labels_every_item():
-    """`gold` gives each item's label by its URL, and no two items share a URL or a number."""
+    """`gold` gives each item's label by its link, and no two items share a link or a number."""
     labels = gold()
     assert len(labels) == len(ITEMS)
-    assert all(labels[item.url] == item.event for _, item in ITEMS)
+    assert all(labels[item.link] == item.event for _, item in ITEMS)
     assert len({item.number for _, item in ITEMS}) == len(ITEMS)
 
 
