@@ -4,10 +4,10 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from aggregator.errors import StoreError, StoreTooNewError
 from aggregator.models import iso, parse_iso
@@ -19,6 +19,7 @@ from aggregator.store.textsearch import excerpt, match_query
 __all__ = ["Reader", "Row", "open_reader"]
 
 Row = dict[str, Any]
+T = TypeVar("T")
 
 _BUSY_TIMEOUT_S = 10.0  # a reader waits for the writer only while that one recovers the log after a crash
 _ATTEMPTS = 8
@@ -74,7 +75,7 @@ LEFT JOIN outlets AS o ON o.outlet_id = n.outlet_id WHERE m.item_id = ?
 """
 
 _SNIPPET = """
-SELECT snippet(search_words, -1, '[', ']', '…', 24) AS snippet FROM search_words
+SELECT snippet(search_words, -1, ?, ?, '…', 24) AS snippet FROM search_words
 WHERE search_words MATCH ? AND rowid = ?
 """
 
@@ -101,6 +102,7 @@ class Reader:
         """Open the file at `path`."""
         self.path = path
         self._frozen: tuple[int, ...] | None = None  # what the file looked like when it was opened as immutable
+        self._file = self._identity()  # which file is open: another one may be put in its place by a rename
         self._connection = self._open()
 
     def close(self) -> None:
@@ -117,25 +119,36 @@ class Reader:
 
     def query(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """Every row of a query, each by column name."""
+        try:
+            return self.use(lambda connection: [dict(row) for row in connection.execute(sql, parameters)])
+        except sqlite3.Error as error:
+            raise explained(error, self.path) from error
+
+    def use(self, ask: Callable[[sqlite3.Connection], T]) -> T:
+        """What `ask` makes of the connection: the way for a library that wants it bare. It must not keep the connection.
+
+        `ask` is called again, with a new connection, when the file changed hands meanwhile. Unlike the other methods it
+        raises sqlite3.Error as it comes.
+        """
         for attempt in range(_ATTEMPTS):
+            if self._file != self._identity():
+                self._reopen()
             try:
-                rows = [dict(row) for row in self._connection.execute(sql, parameters)]
+                answer = ask(self._connection)
             except sqlite3.Error as error:
                 if not _passing(error) or attempt == _ATTEMPTS - 1:
-                    raise explained(error, self.path) from error
+                    raise
                 time.sleep(0.02 * 2**attempt)  # a writer starts or recovers: it is over in a moment
             else:
                 if self._frozen in (None, self._looks()):
-                    return rows
-            self._connection.close()
-            self._connection = self._open()
+                    return answer
+            self._reopen()
         raise StoreError(f"{self.path}: it keeps changing in a way that cannot be followed; is the directory writable?")
 
     def each(self, sql: str, parameters: Parameters = ()) -> Iterator[Row]:
         """The rows of a query one after the other, all of one moment, however many they are."""
-        if self._frozen not in (None, self._looks()):
-            self._connection.close()
-            self._connection = self._open()
+        if self._frozen not in (None, self._looks()) or self._file != self._identity():
+            self._reopen()
         try:
             for row in self._connection.execute(sql, parameters):
                 yield dict(row)
@@ -196,7 +209,7 @@ class Reader:
         }
         return self.query(_STORIES, parameters)
 
-    def search(self, words: str, limit: int = 20) -> list[Row]:
+    def search(self, words: str, limit: int = 20, marks: tuple[str, str] = ("[", "]")) -> list[Row]:
         """Items that hold all words, in any script, the best match first, each with a `snippet` that marks them [so].
 
         "Quoted words" must follow each other, a trailing * finds beginnings; see textsearch.match_query. Of more than
@@ -214,8 +227,10 @@ class Reader:
         found = self.query(_FOUND, (json.dumps(list(ranks)),))
         for row in found:
             texts = (row["title"], row.pop("summary"), row.pop("body") or "")
-            marked = self.query(_SNIPPET, (match, row["item_id"]))
-            row["snippet"] = (marked and marked[0]["snippet"]) or excerpt(words, *texts) or texts[1] or texts[0]
+            marked = self.query(_SNIPPET, (*marks, match, row["item_id"]))
+            row["snippet"] = (
+                (marked and marked[0]["snippet"]) or excerpt(words, *texts, marks=marks) or texts[1] or texts[0]
+            )
             row["rank"] = ranks[row["item_id"]]
         return found
 
@@ -266,6 +281,12 @@ class Reader:
 
     # --- opening ------------------------------------------------------------------------------------------------
 
+    def _reopen(self) -> None:
+        self._connection.close()
+        self._file, file = None, self._identity()  # before it is opened: replaced in between, it is opened once more
+        self._connection = self._open()
+        self._file = file
+
     def _open(self) -> sqlite3.Connection:
         """A connection that has read from the file.
 
@@ -294,6 +315,13 @@ class Reader:
 
     def _log(self) -> Path:
         return self.path.with_name(self.path.name + "-wal")
+
+    def _identity(self) -> tuple[int, int] | None:
+        try:
+            stat = self.path.stat()
+        except OSError:
+            return None
+        return (stat.st_dev, stat.st_ino)
 
     def _looks(self) -> tuple[int, ...]:
         """What differs after a writer was there: the file's identity, size and time, and whether there is a log."""

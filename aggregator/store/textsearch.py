@@ -49,8 +49,8 @@ def match_query(words: str) -> str:
     return " AND ".join(terms)
 
 
-def excerpt(words: str, *texts: str) -> str:
-    """The place in the texts where a run of `words` without spaces stands, in brackets; "" when none does.
+def excerpt(words: str, *texts: str, marks: tuple[str, str] = ("[", "]")) -> str:
+    """The place in the texts where a run of `words` without spaces stands, between `marks`; "" when none does.
 
     FTS5's own snippets cannot show it: it is found by `pairs`, of which no text is kept.
     """
@@ -59,7 +59,7 @@ def excerpt(words: str, *texts: str) -> str:
             at = text.find(run)
             if at >= 0:
                 start, end = max(0, at - _BEFORE), at + len(run) + _AFTER
-                piece = text[start:end].replace(run, f"[{run}]").replace("\n", " ")
+                piece = text[start:end].replace(run, f"{marks[0]}{run}{marks[1]}").replace("\n", " ")
                 return f"{'…' if start else ''}{piece}{'…' if end < len(text) else ''}"
     return ""
 

@@ -71,3 +71,18 @@ def test_a_query_that_writes_is_refused_at_once(path):
     """The reader never writes, whatever SQL it is given, and says so."""
     with open_reader(path) as reader, pytest.raises(StoreError, match="readonly"):
         reader.query("DELETE FROM items")
+
+
+def test_another_file_put_in_its_place_is_read_from_then_on(path, tmp_path):
+    """A reader that lives long follows a snapshot published by rename: it does not go on reading the old file."""
+    with open_reader(path) as reader:
+        assert reader.query("SELECT count(*) AS n FROM meta WHERE key = 'marker'")[0]["n"] == 0
+        other = tmp_path / "other.db"
+        with sqlite3.connect(path) as source, sqlite3.connect(other) as copy:
+            source.backup(copy)
+            copy.execute("INSERT INTO meta VALUES ('marker', 'second')")
+        source.close()
+        copy.close()
+        other.replace(path)
+        assert reader.query("SELECT value FROM meta WHERE key = 'marker'") == [{"value": "second"}]
+        assert reader.use(lambda connection: connection.execute("SELECT 1").fetchone()[0]) == 1
