@@ -54,7 +54,7 @@ def _options(context: click.Context) -> str:
     lines = []
     for parameter in context.command.get_params(context):
         record = parameter.get_help_record(context)
-        if record and "--help" not in record[0]:
+        if record and record[1] and "--help" not in record[0]:
             lines.append(f"- `{record[0]}`: {' '.join(record[1].split())}\n")
     return "".join(lines)
 
