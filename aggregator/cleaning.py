@@ -19,6 +19,8 @@ _UNSAFE: Final = re.compile(
     "\u202a-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
     "\U000e0000-\U000e0fff]"
 )
+# Those of them that count as printable.
+_UNSAFE_BUT_PRINTABLE: Final = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u3164\ufe00-\ufe0d\uffa0]")
 # Joiners carry meaning in Arabic, Persian, Syriac, Indic, Sinhala, Mongolian and Khmer writing, and in emoji sequences;
 # anywhere else they only make equal texts differ.
 _JOINERS: Final = re.compile(
@@ -45,7 +47,9 @@ def plain(text: str) -> str:
 
     Joiners (U+200C, U+200D) stay where the writing needs them: Persian, Indic scripts, emoji.
     """
-    if text.isascii() and text.isprintable():
+    if text.isprintable() and (
+        text.isascii() or (unicodedata.is_normalized("NFC", text) and not _UNSAFE_BUT_PRINTABLE.search(text))
+    ):
         return " ".join(text.split())
     text = unicodedata.normalize("NFC", _LINE_BREAKS.sub("\n", text))
     text = _UNSAFE.sub("", text)
@@ -59,7 +63,8 @@ def plain(text: str) -> str:
 
 def plain_line(text: str) -> str:
     """`plain`, on one line."""
-    return " ".join(plain(text).split())
+    text = plain(text)
+    return " ".join(text.split()) if "\n" in text else text
 
 
 # --- forms for comparison ------------------------------------------------------------------------------------------
@@ -93,6 +98,7 @@ _SUFFIX: Final = re.compile(
 )
 _DOMAIN: Final = re.compile(r"^(?:www\.)?[\w-]+(?:\.[\w-]+)*\.[a-z]{2,6}$", re.IGNORECASE)
 _NOT_WORD: Final = re.compile(r"[\W_]+")
+_SIGNS: Final = re.compile(r"[^\w\s]|_")
 
 _AGENCIES: Final = (
     r"LETA|BNS|ELTA|ERR|AFP|AP|Reuters|dpa|EFE|ANSA|TASS|ТАСС|РИА(?:\s+Новости)?|RIA|Interfax(?:-\w+)?|Интерфакс(?:-\w+)?|"
@@ -128,8 +134,15 @@ _TAILS: Final = (
         r"\s*[.…»›>→:]*\s*$",
         re.IGNORECASE,
     ),
-    _ELLIPSIS,
 )
+# Words without one of which no tail is there: a search of all the patterns at every place would cost more than the rest.
+_TAIL_WORDS: Final = (
+    "appeared first on", "more", "read", "full", "lasīt", "loe ", "skaityti", "lue ", "läs ", "les ", "læs ", "weiterlesen",
+    "mehr ", "lire ", "leer ", "leyendo", "leia ", "leggi ", "lees ", "czytaj", "číst", "čítať", "tovább", "citește",
+    "читать", "подробнее", "читати", "детальніше", "чытаць", "прочетете", "opširnije", "više", "διαβάστε", "oku", "devamı",
+    "اقرأ", "ادامه", "पढ़ें", "続きを読む", "阅读全文", "더보기",
+)  # fmt: skip
+_ENDS: Final = ("…", "...", "]", ")")
 _LOOK: Final = 400  # characters at either end of a text within which datelines and tails are sought
 
 
@@ -147,6 +160,8 @@ def _is_outlet(segment: str, outlet: str) -> bool:
 
 def _without_suffix(title: str, outlet: str) -> str:
     """`title` without " | Outlet", " - Outlet", " – example.com" and pipe-divided section names at its end."""
+    if not any(sign in title for sign in "|–—•·»-:/｜」』。！？"):
+        return title
     for _ in range(3):
         found = None
         for found in _SUFFIX.finditer(title):  # noqa: B007 - the last one is wanted
@@ -181,9 +196,12 @@ def match_title(title: str, outlet: str = "") -> str:
         text = pattern.sub("", text, count=1) or text
     text = _BRACKETED.sub(" ", text)
     for _ in range(2):
-        text = _LEADING.sub("", text, count=1)
-        text = _TRAILING.sub("", text, count=1)
-    text = _ELLIPSIS.sub("", text)
+        shorter = _TRAILING.sub("", _LEADING.sub("", text, count=1), count=1)
+        if shorter == text:
+            break
+        text = shorter
+    if text.endswith(_ENDS):
+        text = _ELLIPSIS.sub("", text)
     return " ".join(text.split()).strip(" |–—-") or plain_line(title)[:1000]
 
 
@@ -200,8 +218,12 @@ def match_summary(summary: str) -> str:
             break
     text = head + rest
     front, tail = text[:-_LOOK] if len(text) > _LOOK else "", text[-_LOOK:]
-    for pattern in _TAILS:
-        tail = pattern.sub("", tail, count=1)
+    folded = tail.casefold()
+    if any(word in folded for word in _TAIL_WORDS):
+        for pattern in _TAILS:
+            tail = pattern.sub("", tail, count=1)
+    if tail.endswith(_ENDS):
+        tail = _ELLIPSIS.sub("", tail, count=1)
     return " ".join((front + tail).split()) or text
 
 
@@ -211,5 +233,8 @@ def title_key(title: str, outlet: str = "") -> str:
     Marks of combining scripts stay (NFKC), diacritics too: `zāle` and `zale` differ.
     """
     folded = unicodedata.normalize("NFKC", match_title(title, outlet)).casefold()
-    kept = (c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in folded)
-    return " ".join("".join(kept).split())
+    return " ".join(_SIGNS.sub(_mark_or_space, folded).split())
+
+
+def _mark_or_space(found: re.Match[str]) -> str:
+    return found[0] if unicodedata.category(found[0])[0] == "M" else " "

@@ -5,6 +5,8 @@ all is decided by a bottom-k sketch (A. Broder, "On the resemblance and containm
 hashes of an item's 8-grams each lead to a small bucket of recent items; whoever shares two of them is a candidate.
 """
 
+import hashlib
+import re
 import unicodedata
 from datetime import datetime
 from itertools import compress
@@ -17,12 +19,16 @@ from aggregator.cleaning import match_summary, match_title
 
 __all__ = ["Reprints"]
 
-_SIMILAR: Final = 0.45  # Jaccard of 5-grams from which a text is a copy: labelled copies have 0.6-1.0, others at most 0.14
+_SIMILAR: Final = (
+    0.45  # Jaccard of 5-grams from which a text is a copy: labelled copies have 0.6-1.0, others at most 0.14
+)
 _CONTAINED: Final = 0.85  # share of the shorter text's 5-grams in the longer: a copy that was cut
 _COMPATIBLE: Final = 0.15  # what summaries under one and the same title must share
-_SHORT: Final = 70  # letters; below, a summary may be a set phrase ("Read more on our site"), so titles must agree as well
+_SHORT: Final = (
+    70  # letters; below, a summary may be a set phrase ("Read more on our site"), so titles must agree as well
+)
 _TITLES_AGREE: Final = 0.2
-_LEAST: Final = 40  # letters of a summary that can be compared at all; of a title half as many
+_LEAST: Final = 40  # letters of a summary that can be compared at all; of a title half as many; see `_letters`
 _MOST: Final = 400  # letters of a text that are kept
 _GRAM: Final = 5
 _SKETCH_GRAM: Final = 8
@@ -31,17 +37,26 @@ _BUCKET: Final = 6  # items a hash remembers, the latest
 _CANDIDATES: Final = 12  # items compared exactly, at most
 _SEEDS: Final = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 
+_DENSE: Final = re.compile("[\u2e80-\ud7ff\uf900-\ufaff]")
+_SIGNS: Final = re.compile(r"[^\w\s]|_")
+
 _Hashes = NDArray[np.uint64]
 
 
 def _bare(text: str) -> str:
     """Letters and digits, folded, one space between words; at most _MOST."""
     folded = unicodedata.normalize("NFKC", text[: 2 * _MOST]).casefold()
-    if folded.isascii():
-        kept = (c if c.isalnum() else " " for c in folded)
-    else:
-        kept = (c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in folded)
-    return " ".join("".join(kept).split())[:_MOST]
+    return " ".join(_SIGNS.sub(_mark_or_space, folded).split())[:_MOST]
+
+
+def _mark_or_space(found: re.Match[str]) -> str:
+    """Vowel signs and accents are no word characters to `re`, but part of their word."""
+    return found[0] if unicodedata.category(found[0])[0] == "M" else " "
+
+
+def _letters(text: str) -> int:
+    """Length in letters of an alphabet; a syllable of Korean or an ideograph says as much as two of them."""
+    return len(text) if text.isascii() else len(text) + len(_DENSE.findall(text))
 
 
 def _grams(text: str, size: int) -> _Hashes:
@@ -99,15 +114,14 @@ class Reprints:
         """
         del language
         bare_title, bare_summary = _bare(match_title(title, outlet)), _bare(match_summary(summary))
-        if len(bare_summary) < _LEAST:
+        if _letters(bare_summary) < _LEAST:
             bare_summary = ""
         sketch = self._sketch(bare_title, bare_summary)
         slot = self._store(item_id, outlet_id, int(at.timestamp()), bare_title, bare_summary, sketch)
         best = -1
         for other in self._candidates(slot, sketch):
             if self._repeats(bare_title, bare_summary, other):
-                root = int(self._roots[other])
-                root = root if root >= 0 and self._usable(root, slot) else other
+                root = self._origin(other, slot, bare_title, bare_summary)
                 if best < 0 or (self._ats[root], self._ids[root]) < (self._ats[best], self._ids[best]):
                     best = root
         self._roots[slot] = best
@@ -128,11 +142,14 @@ class Reprints:
         sketch = np.zeros(_SKETCH + 1, np.uint32)
         grams = _grams(summary or title, _SKETCH_GRAM)[:_SKETCH]
         sketch[: len(grams)] = (grams >> np.uint64(7)).astype(np.uint32) | np.uint32(1)
-        if len(title) >= _LEAST // 2:
-            sketch[-1] = np.uint32(int(_grams(title, len(title))[0]) & 0xFFFFFFFE) or np.uint32(2)
+        if _letters(title) >= _LEAST // 2:
+            digest = hashlib.blake2b(title.encode(), digest_size=4).digest()
+            sketch[-1] = np.uint32(int.from_bytes(digest, "little") | 2)
         return sketch
 
-    def _store(self, item_id: int, outlet_id: int, at: int, title: str, summary: str, sketch: NDArray[np.uint32]) -> int:
+    def _store(
+        self, item_id: int, outlet_id: int, at: int, title: str, summary: str, sketch: NDArray[np.uint32]
+    ) -> int:
         slot = self._count
         if slot == len(self._ids):
             for name in ("_ids", "_outlets", "_ats", "_roots", "_sketches"):
@@ -145,7 +162,9 @@ class Reprints:
         return slot
 
     def _rows(self, sketch: NDArray[np.uint32]) -> NDArray[np.int64]:
-        return (sketch[sketch != 0].astype(np.uint64) * _SEEDS[0] >> np.uint64(20)).astype(np.int64) % len(self._buckets)
+        mixed = sketch[sketch != 0].astype(np.uint64) * _SEEDS[0] >> np.uint64(20)
+        rows: NDArray[np.int64] = mixed.astype(np.int64) % len(self._buckets)
+        return rows
 
     def _index(self, slot: int, sketch: NDArray[np.uint32]) -> None:
         """Put the item first in the buckets of its sketch; the oldest of a full bucket goes."""
@@ -163,29 +182,36 @@ class Reprints:
             self._buckets[rows, 1:] = self._buckets[rows, :-1]
             self._buckets[rows, 0] = slot
 
-    def _usable(self, other: int, slot: int) -> bool:
-        return bool(self._outlets[other] != self._outlets[slot] and self._ats[other] >= self._oldest)
+    def _origin(self, other: int, slot: int, title: str, summary: str) -> int:
+        """The item that `other` repeats, where it may stand for it: texts drift from copy to copy, but titles alone prove less."""
+        root = int(self._roots[other])
+        if root < 0 or self._outlets[root] == self._outlets[slot] or self._ats[root] < self._oldest:
+            return other
+        by_text = summary and not self._texts[other].endswith(b"\n")
+        return root if by_text or self._repeats(title, summary, root) else other
 
     def _candidates(self, slot: int, sketch: NDArray[np.uint32]) -> list[int]:
-        """Live items of other outlets that share at least two hashes of the sketch or the title, the likeliest first."""
+        """Live items of other outlets that lie in two of the item's buckets, or have its title; the likeliest first."""
         slots = self._buckets[self._rows(sketch)].ravel()
-        found = np.unique(slots[slots >= 0])
-        found = found[(self._outlets[found] != self._outlets[slot]) & (self._ats[found] >= self._oldest)]
-        if not len(found):
+        slots = slots[slots >= 0]
+        if not len(slots):
             return []
-        theirs = self._sketches[found]
-        shared = np.isin(theirs[:, :_SKETCH], sketch[:_SKETCH][sketch[:_SKETCH] != 0]).sum(axis=1)
-        shared += 2 * ((theirs[:, -1] == sketch[-1]) & (sketch[-1] != 0))
+        found, shared = np.unique(slots, return_counts=True)
+        if sketch[-1]:
+            shared = shared + (self._sketches[found, -1] == sketch[-1])
         least = min(2, int(np.count_nonzero(sketch[:_SKETCH])))
-        order = np.lexsort((found, -shared))
-        return [int(found[n]) for n in order[:_CANDIDATES] if shared[n] >= max(least, 1)]
+        likely = shared >= max(least, 1)
+        found, shared = found[likely], shared[likely]
+        live = (self._outlets[found] != self._outlets[slot]) & (self._ats[found] >= self._oldest)
+        found, shared = found[live], shared[live]
+        return [int(found[n]) for n in np.lexsort((found, -shared))[:_CANDIDATES]]
 
     def _repeats(self, title: str, summary: str, other: int) -> bool:
         """The exact comparison."""
         their_title, _, their_summary = self._texts[other].decode().partition("\n")
-        same_title = len(title) >= _LEAST // 2 and title == their_title
+        same_title = _letters(title) >= _LEAST // 2 and title == their_title
         if not summary or not their_summary:
-            return same_title and (len(title) >= _LEAST or not (summary or their_summary))
+            return same_title and (_letters(title) >= _LEAST or not (summary or their_summary))
         one, two = _grams(summary, _GRAM), _grams(their_summary, _GRAM)
         shared = _shared(one, two)
         jaccard = shared / (len(one) + len(two) - shared)
