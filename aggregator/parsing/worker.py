@@ -121,6 +121,8 @@ def _template(parser: Parser, control: socket.socket, memory_mb: int) -> None:
             os.kill(number, signal.SIGKILL)
     for pid in workers:
         os.kill(pid, signal.SIGKILL)
+    for pid in workers:
+        os.waitpid(pid, 0)
 
 
 def _main(descriptor: str, memory_mb: str, parser: str) -> None:

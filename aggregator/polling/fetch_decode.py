@@ -89,11 +89,12 @@ class _Brotli:
         return bool(self._stream.is_finished())
 
     def feed(self, data: bytes, put: Callable[[bytes], None]) -> None:
-        if self.complete:
-            return
-        put(self._stream.process(data, output_buffer_limit=_STEP))
-        while not (self.complete or self._stream.can_accept_more_data()):
-            put(self._stream.process(b"", output_buffer_limit=_STEP))
+        while not self.complete:
+            piece = self._stream.process(data, output_buffer_limit=_STEP)
+            put(piece)
+            data = b""
+            if len(piece) < _STEP and self._stream.can_accept_more_data():
+                return
 
 
 class _Zstd:
