@@ -1,4 +1,4 @@
-"""Commands for the one who runs it: health, backup, restore, snapshot, maintain, export, check-config."""
+"""Commands for the one who runs it: health, backup, restore, snapshot, maintain, check-config."""
 
 import sys
 from datetime import timedelta
@@ -8,16 +8,14 @@ from typing import Any
 import click
 
 from aggregator.cleaning import plain_line
-from aggregator.cli.app import App, Duration, pass_app
+from aggregator.cli.app import App, pass_app
 from aggregator.cli.output import Column, json_option, print_json, print_rows, say
 from aggregator.config import load_feeds
-from aggregator.errors import ConfigError, UsageError
-from aggregator.models import iso
+from aggregator.errors import ConfigError
 from aggregator.service.clock import utcnow
 from aggregator.store import backups, maintenance
-from aggregator.store.export import FORMATS, export_items, export_stories
 
-__all__ = ["backup", "check_config", "export", "health", "maintain", "restore", "snapshot"]
+__all__ = ["backup", "check_config", "health", "maintain", "restore", "snapshot"]
 
 _LATE_S = 900  # a feed that is due for longer: the daemon is behind or not running
 
@@ -160,34 +158,3 @@ def maintain(app: App) -> None:
     with app.writer() as writer:
         done = maintenance.maintain(writer, app.config.retention, now=utcnow())
     click.echo(str(done))
-
-
-@click.command()
-@click.argument("what", type=click.Choice(["items", "stories"]))
-@click.option("--format", "form", type=click.Choice(FORMATS), default="jsonl", show_default=True, help="The form.")
-@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="A file; else standard output.")
-@click.option("--since", type=Duration(), default="7d", show_default=True, help="Only what is newer: 24h, 7d.")
-@click.option("--country", metavar="CODE", help="Only of, or told in, this country: LV.")
-@click.option("--language", metavar="TAG", help="Only of, or told in, this language: lv.")
-@click.option(
-    "--min-outlets",
-    type=click.IntRange(min=2),
-    default=2,
-    show_default=True,
-    help="Stories of at least so many outlets.",
-)
-@pass_app
-def export(
-    app: App,
-    what: str,
-    form: str,
-    output: Path | None,
-    since: timedelta,
-    country: str | None,
-    language: str | None,
-    min_outlets: int,
-) -> None:
-    """Write items or stories for other programs: jsonl, csv, parquet; stories also as a feed: atom, jsonfeed."""
-    raise UsageError(
-        f"{what}, {form}, {output}, {iso(utcnow() - since)}, {country}, {language}, {min_outlets}, {export_items}, {export_stories}"
-    )
