@@ -17,6 +17,7 @@ from aggregator.models import FeedSpec
 from aggregator.service.clock import Clock, JumpWatch, utcnow
 from aggregator.service.logs import event
 from aggregator.service.notify import Notifier
+from aggregator.service.rounds import RoundCounts
 from aggregator.service.runtime import Runtime
 from aggregator.store import maintenance
 
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 Reload = Callable[[], tuple[Config, list[FeedSpec]]]
 
 _MAINTAIN_EVERY_S = 600.0
+_TELL_EVERY_S = 60.0  # between two lines about rounds: with many feeds a few are due at every tick
 _STUCK_S = 120.0  # without a step of any stage that has work: the watchdog is no longer fed
 
 
@@ -55,6 +57,8 @@ class Daemon:
         self._notifier = notifier or Notifier()
         self._stop = asyncio.Event()
         self._jumps = JumpWatch(clock)
+        self._untold = RoundCounts()
+        self._tell_at = 0.0
         self._refused: dict[str, float] = {}
         self._jobs: dict[str, asyncio.Task[None]] = {}
 
@@ -122,12 +126,14 @@ class Daemon:
         if back:
             healed = await self._runtime.store(self._runtime.writer.heal_clock, self._clock())
             event(log, logging.WARNING, "clock_back", f"the clock went back by {back}; {healed} feeds are due anew")
-        counts = await self._runtime.rounds.run_due()
-        if counts.polled:
+        self._untold += await self._runtime.rounds.run_due()
+        counts = self._untold
+        if counts.polled and time.monotonic() >= self._tell_at:
             event(
                 log, logging.INFO, "round", str(counts), polled=counts.polled, new=counts.new, edited=counts.edited,
                 failed=counts.failed, unchanged=counts.unchanged, elapsed_s=round(counts.elapsed_s, 1),
             )  # fmt: skip
+            self._untold, self._tell_at = RoundCounts(), time.monotonic() + _TELL_EVERY_S
             await self._status()
 
     async def _group(self) -> None:
