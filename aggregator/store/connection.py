@@ -10,9 +10,11 @@ from urllib.parse import quote
 
 from aggregator.errors import StoreDamagedError, StoreError
 
-__all__ = ["APPLICATION_ID", "Store", "close_keeping_log", "connect", "explained", "marks"]
+__all__ = ["APPLICATION_ID", "BUSY_TIMEOUT_S", "Store", "close_keeping_log", "connect", "explained", "marks"]
 
 APPLICATION_ID = 0x41474752  # "AGGR", in the file's header: what tells it from other programs' databases
+
+BUSY_TIMEOUT_S = 10.0  # how long a writer waits for another one: their transactions are short
 
 Parameters = Sequence[Any] | dict[str, Any]
 

@@ -24,6 +24,7 @@ from aggregator.models import (
     parse_iso,
 )
 from aggregator.store.catalogue import Catalogue, put_feed_change, put_state
+from aggregator.store.connection import BUSY_TIMEOUT_S
 from aggregator.store.fulltext import add_to_index, remove_from_index
 from aggregator.store.stories import Stories
 from aggregator.store.values import short_hash
@@ -32,6 +33,7 @@ __all__ = ["PollCounts", "Polls"]
 
 _SAME_TITLE_H = 48  # hours within which an equal title of one outlet means the same item
 
+# CROSS JOIN holds SQLite to this order: from the few keys to the items.
 _KNOWN = """
 SELECT i.item_id, i.canonical_url, i.title, i.title_key, i.summary, coalesce(b.body, '') AS body, i.published_at,
        i.first_seen_at, i.content_hash, {key} AS key, {said} AS said
@@ -40,20 +42,20 @@ FROM json_each(:keys) AS j {join} LEFT JOIN bodies AS b ON b.item_id = i.item_id
 _BY_GUID = _KNOWN.format(
     key="j.key",
     said="s.said",
-    join="JOIN sightings AS s ON s.feed_id = :feed AND s.guid_hash = j.value JOIN items AS i ON i.item_id = s.item_id",
+    join="CROSS JOIN sightings AS s ON s.feed_id = :feed AND s.guid_hash = j.value JOIN items AS i ON i.item_id = s.item_id",
 )
 # An outlet's newest item with that URL, or that title, wins.
 _BY_URL = (
     _KNOWN.format(
         key="i.canonical_url",
         said="NULL",
-        join="JOIN items AS i ON i.canonical_url = j.value AND i.outlet_id = :outlet",
+        join="CROSS JOIN items AS i ON i.canonical_url = j.value AND i.outlet_id = :outlet",
     )
     + " ORDER BY i.item_id"
 )
 _BY_TITLE = (
     _KNOWN.format(
-        key="i.title_key", said="NULL", join="JOIN items AS i ON i.outlet_id = :outlet AND i.title_hash = j.value"
+        key="i.title_key", said="NULL", join="CROSS JOIN items AS i ON i.outlet_id = :outlet AND i.title_hash = j.value"
     )
     + " WHERE max(i.published_at, i.first_seen_at) >= :since AND i.pruned_at IS NULL ORDER BY i.item_id"
 )
@@ -216,7 +218,7 @@ class Polls(Catalogue, Stories):
             try:
                 self.connection.execute(f"PRAGMA wal_checkpoint({'TRUNCATE' if truncate else 'PASSIVE'})").fetchall()
             finally:
-                self.connection.execute("PRAGMA busy_timeout = 10000")
+                self.connection.execute(f"PRAGMA busy_timeout = {round(1000 * BUSY_TIMEOUT_S)}")
 
     # --- items ----------------------------------------------------------------------------------------------------
 

