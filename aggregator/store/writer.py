@@ -30,13 +30,17 @@ class Writer(Polls, Enrichment):
     def __init__(self, connection: sqlite3.Connection, path: Path, lock: DaemonLock | None) -> None:
         super().__init__(connection, path)
         self._daemon_lock = lock
+        self._closed = False
         self._checkpointer = Checkpointer(path) if lock else None
         if self._checkpointer:
             self.connection.execute(f"PRAGMA wal_autocheckpoint = {_OWN_CHECKPOINT_PAGES}")
             self._checkpointer.start()
 
     def close(self) -> None:
-        """Close the file so that others can go on reading it, and let the next daemon in."""
+        """Close the file so that others can go on reading it, and let the next daemon in. Once more does nothing."""
+        if self._closed:
+            return
+        self._closed = True
         if self._checkpointer:
             self._checkpointer.stop()
         with self._held():
