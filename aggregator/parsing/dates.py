@@ -14,18 +14,14 @@ from typing import Final
 import dateutil.parser
 import jdatetime
 from babel import Locale, UnknownLocaleError
+from babel.languages import get_official_languages
 
 from aggregator.parsing.language import primary
 from aggregator.parsing.zones import named_offset, zone_of
 
 __all__ = ["parse_date"]
 
-_LANGUAGES: Final = """
-    en lv lt et fi ru uk be pl de it es pt fr tr el ar fa hi zh ja ko cs sk sl hr sr bs mk bg ro hu sv nb da
-    is nl ca gl eu sq he th vi id ms bn ur ka hy az kk ky uz mn ga mt cy sw am ne si ta te ml mr gu pa kn my
-    km lo af tl ps
-    """.split()
-_ENGLISH: Final = {name: n for n, names in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1) for name in (names,)} | {
+_ENGLISH: Final = {name: n for n, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)} | {
     "january": 1, "february": 2, "march": 3, "april": 4, "june": 6, "july": 7, "august": 8, "sept": 9, "september": 9,
     "october": 10, "november": 11, "december": 12,
 }  # fmt: skip
@@ -172,31 +168,27 @@ def _months(language: str) -> dict[str, int]:
     return names
 
 
-@lru_cache(maxsize=1)
-def _all_months() -> dict[str, int]:
-    """Names that mean the same month in every language of the catalogue that has them."""
-    numbers: dict[str, set[int]] = {}
-    for language in _LANGUAGES:
-        for name, number in _months(language).items():
-            numbers.setdefault(name, set()).add(number)
-    return {name: min(found) for name, found in numbers.items() if len(found) == 1}
+@lru_cache(maxsize=512)
+def _languages(language: str, country: str) -> tuple[str, ...]:
+    """The languages whose names of months to try, the feed's own first; each costs a megabyte once it is asked for."""
+    official = (primary(code) for code in get_official_languages(country, regional=True)) if country else ()
+    return tuple(code for code in dict.fromkeys((language, *official)) if code and code != "en")
 
 
-def _month(words: list[str], language: str) -> tuple[int, str]:
+def _month(words: list[str], language: str, country: str) -> tuple[int, str]:
     """Number (13-24: Solar Hijri) and spelling of the first month among `words`, or (0, "")."""
-    tables = (_months(language) if language else {}, _ENGLISH, _MORE, _all_months())
     pairs = [f"{a} {b}" for a, b in pairwise(words)]
-    for word in (*pairs, *words):
-        key = _keys(word)
-        for table in tables:
-            if number := table.get(key, 0):
+    keys = [(_keys(word), word) for word in (*pairs, *words)]
+    codes = _languages(language, country)
+    # "listopad" is October in Zagreb and November in Prague: the feed's language comes before everything else.
+    for names in (*(_months(code) for code in codes[:1]), _ENGLISH, _MORE, *(_months(code) for code in codes[1:])):
+        for key, word in keys:
+            if number := names.get(key, 0):
                 return number, word
-    for word in words:  # inflected or cut: "februārī", "февр", "Septembris"
-        key = _keys(word)
+    own = _months(codes[0]) if codes else {}
+    for key, word in keys:  # inflected or cut: "februārī", "февр", "Septembris"
         if len(key) >= 3:
-            near = {
-                n for name, n in tables[0].items() if name.startswith(key) or (len(key) > 4 and key[:5] == name[:5])
-            }
+            near = {n for name, n in own.items() if name.startswith(key) or (len(key) > 4 and key[:5] == name[:5])}
             if len(near) == 1:
                 return near.pop(), word
     return 0, ""
@@ -265,7 +257,7 @@ def _day(text: str, now: datetime, country: str, language: str) -> date | None:
         return _calendar(int(found[1]), int(found[2]), int(found[3]), country, language)
     if found := _YEAR_LAST.search(text):
         return _numeric(int(found[1]), int(found[3]), _year(found[4]), now, country, language)
-    month, word = _month([w for w in _DIVIDERS.split(text) if w], language)
+    month, word = _month([w for w in _DIVIDERS.split(text) if w], language, country)
     if vietnamese := re.search(r"tháng\s+(\d{1,2})", text):
         month, word = int(vietnamese[1]), vietnamese[0]
     if not month:

@@ -16,7 +16,7 @@ from aggregator.parsing.items import entry_digest, make_item
 from aggregator.parsing.layout import Layout, Malformed, Refused, lay_out
 from aggregator.parsing.raw import RawEntry, RawFeed
 
-__all__ = ["parse"]
+__all__ = ["parse", "read_document"]
 
 _DECLARATION: Final = b'<?xml version="1.0" encoding="utf-8"?>\n'
 _FEED_ROOT: Final = re.compile(r"<(?:[A-Za-z][\w.-]{0,20}:)?(rss|rdf|feed|channel)\b", re.IGNORECASE)
@@ -76,15 +76,36 @@ def _parse(job: ParseJob, limits: Limits) -> ParsedFeed | ParseFailed:
 
 
 def _strict(layout: Layout, job: ParseJob, limits: Limits, notes: list[str]) -> ParsedFeed | ParseFailed:
-    """A well-formed document: only the entries not seen before are parsed, under the feed's head."""
-    raw = _judge(layout.data)
+    """A well-formed document: feedparser sees only its head and the entries not seen before."""
+    if not layout.regular:
+        raw = read_document(layout.data)
+        if raw is None:
+            return _no_feed(layout)
+        whole = len(raw.entries) == len(layout.entries)
+        digests = _digests(layout) if whole else _by_content(raw)
+        return _finish(raw, digests, job, limits, notes)
+    digests = _digests(layout)
+    listed = list(zip(layout.entries, digests, strict=True))
+    skipped = [digest in job.seen for digest in digests[: limits.max_entries]]
+    skipped += [True] * (len(listed) - len(skipped))
+    raw = read_document(layout.without(span for (span, _), skip in zip(listed, skipped, strict=True) if skip))
     if raw is None:
-        return ParseFailed(FailureReason.NOT_A_FEED, f"XML, but no feed: its root is <{layout.root}>")
-    if len(raw.entries) == len(layout.entries):
-        digests = tuple(entry_digest(layout.data[span.start : span.end]) for span in layout.entries)
-    else:
-        digests = _by_content(raw)
-    return _finish(raw, digests, job, limits, notes)
+        return _no_feed(layout)
+    new = tuple(digest for digest, skip in zip(digests, skipped, strict=True) if not skip)
+    if len(raw.entries) != len(new):
+        raise AssertionError(f"{len(new)} entries went to the parser and {len(raw.entries)} came back")
+    return _finish(raw, new, job, limits, notes, digests)
+
+
+def _digests(layout: Layout) -> tuple[bytes, ...]:
+    return tuple(entry_digest(layout.data[span.start : span.end]) for span in layout.entries)
+
+
+def _no_feed(layout: Layout) -> ParseFailed:
+    return ParseFailed(
+        FailureReason.NOT_A_FEED,
+        f"XML, but no feed: its root is <{layout.root or layout.data[1:30].decode(errors='replace')}>",
+    )
 
 
 def _loose(text: str, job: ParseJob, limits: Limits, notes: list[str]) -> ParsedFeed | ParseFailed:
@@ -93,7 +114,7 @@ def _loose(text: str, job: ParseJob, limits: Limits, notes: list[str]) -> Parsed
         return ParseFailed(FailureReason.NOT_A_FEED, f"an HTML page; it begins with {text[:40]!r}")
     text = _LONG_PERSON.sub(r"\1", text)
     slices = [found[0] for found in _LOOSE_ENTRY.finditer(text)]
-    raw = _judge(text.encode("utf-8", "replace"))
+    raw = read_document(text.encode("utf-8", "replace"))
     if raw is None:
         return ParseFailed(FailureReason.NOT_A_FEED, "no feed, and not well-formed")
     if len(slices) == len(raw.entries):
@@ -107,7 +128,15 @@ def _by_content(raw: RawFeed) -> tuple[bytes, ...]:
     return tuple(entry_digest(repr(entry).encode("utf-8", "replace")) for entry in raw.entries)
 
 
-def _finish(raw: RawFeed, digests: tuple[bytes, ...], job: ParseJob, limits: Limits, notes: list[str]) -> ParsedFeed:
+def _finish(
+    raw: RawFeed,
+    digests: tuple[bytes, ...],
+    job: ParseJob,
+    limits: Limits,
+    notes: list[str],
+    every: tuple[bytes, ...] | None = None,
+) -> ParsedFeed:
+    """`digests` are those of `raw.entries`, `every` those of all entries of the document where these are more."""
     head = facts(raw, job.url)
     language = head.language or job.language
     items: list[Item] = []
@@ -124,7 +153,7 @@ def _finish(raw: RawFeed, digests: tuple[bytes, ...], job: ParseJob, limits: Lim
         homepage=head.homepage,
         language=language,
         items=tuple(items),
-        digests=digests[: limits.max_entries],
+        digests=(digests if every is None else every)[: limits.max_entries],
         ttl_s=head.ttl_s,
         update_period_s=head.update_period_s,
         skip_hours=head.skip_hours,
@@ -137,7 +166,7 @@ def _finish(raw: RawFeed, digests: tuple[bytes, ...], job: ParseJob, limits: Lim
 # --- feedparser ----------------------------------------------------------------------------------------------------
 
 
-def _judge(document: bytes) -> RawFeed | None:
+def read_document(document: bytes) -> RawFeed | None:
     """Feedparser's reading of a document in UTF-8 without prolog; None when it finds no feed in it."""
     found: Any = feedparser.parse(io.BytesIO(_DECLARATION + document), sanitize_html=False, resolve_relative_uris=False)
     if not found.version and not found.entries:

@@ -83,7 +83,8 @@ def make_item(entry: RawEntry, digest: bytes, job: ParseJob, language: str, limi
         return None
     title = title or link
     guid = plain_line(entry.guid[:_MAX_GUID])
-    published, raw_date, source = _published(entry.dates, job, language)
+    own_language = detect(f"{title}. {summary}"[:400], primary(entry.language) or language)
+    published, raw_date, source = _published(entry.dates, job, language or own_language)
     key = title_key(title, job.outlet)
     return Item(
         guid=guid or link or f"urn:title:{entry_digest(key.encode()).hex()}",
@@ -94,7 +95,7 @@ def make_item(entry: RawEntry, digest: bytes, job: ParseJob, language: str, limi
         summary=summary,
         body=body,
         body_html=text.sanitised(html, base) if html else "",
-        language=detect(f"{title}. {summary}"[:400], primary(entry.language) or language),
+        language=own_language,
         published_at=published,
         published_raw=raw_date,
         date_source=source,

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 import eldc
+from babel import Locale
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 __all__ = ["detect", "primary"]
@@ -69,18 +70,26 @@ _TELLING: Final = (
     ("arabic", "fa", re.compile("[پچژگ]"), re.compile("[ةىٹڈڑے]")),
 )
 _ALIASES: Final = {"nb": "no", "nn": "no", "iw": "he", "in": "id", "ji": "yi", "mo": "ro", "sh": "sr", "cz": "cs", "gr": "el", "ua": "uk",
-                   "jp": "ja", "kr": "ko", "cn": "zh", "dk": "da", "se": "sv", "ee": "et", "by": "be", "rs": "sr", "fil": "tl", "kz": "kk",
+                   "jp": "ja", "kr": "ko", "cn": "zh", "dk": "da", "se": "sv", "ee": "et", "by": "be", "rs": "sr", "fil": "tl", "kz": "kk", "us": "en",
                    "yue": "zh", "wuu": "zh", "arz": "ar", "ary": "ar", "als": "sq", "swa": "sw"}  # fmt: skip
 # Written alike: a recogniser that answers one while the feed says the other is no contradiction.
 _ALIKE: Final = tuple(map(frozenset, ({"ms", "id"}, {"hr", "sr", "bs", "sh", "me", "cnr"}, {"no", "nb", "nn", "da"}, {"hi", "mr", "ne"},
                                       {"cs", "sk"}, {"ca", "es"}, {"gl", "pt"}, {"tl", "fil", "ceb"}, {"fa", "tg", "prs"}, {"af", "nl"})))  # fmt: skip
 
 
+@lru_cache(maxsize=1024)
 def primary(tag: str) -> str:
     """The primary subtag of a language tag, lower case, common slips put right (`ua` → `uk`); "" for what is none."""
     found = re.match(r"\s*([A-Za-z]{2,3})(?:[-_][A-Za-z0-9]+)*\s*$", tag[:60])
     code = found[1].lower() if found else ""
-    return _ALIASES.get(code, code)
+    code = _ALIASES.get(code, code)
+    return code if code in _codes() else ""
+
+
+@lru_cache(maxsize=1)
+def _codes() -> frozenset[str]:
+    """Languages that CLDR has a name for: `us` and `xx` are none."""
+    return frozenset(Locale("en").languages)
 
 
 @lru_cache(maxsize=1)

@@ -8,7 +8,9 @@ everything else before the root element are cut off first: no parser behind this
 import html
 import html.entities
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from xml.parsers import expat
 
@@ -17,12 +19,50 @@ __all__ = ["Layout", "Malformed", "Refused", "Span", "lay_out", "without_prolog"
 _MAX_DEPTH: Final = 100
 _MAX_SUBSET: Final = 2_000  # characters of a document type's internal subset
 _MAX_GROWTH: Final = 100_000  # characters that a document's own entities may add to it
+_MAX_PREFIXES: Final = 200
+_UNBOUND_PREFIX: Final = 27  # expat's XML_ERROR_UNBOUND_PREFIX
 _MAX_PERSON: Final = 1_000  # bytes of an author's element; feedparser's pattern for addresses takes quadratic time
 _PEOPLE: Final = frozenset(
     {"author", "creator", "contributor", "managingeditor", "webmaster", "publisher", "name", "email", "owner"}
 )
 _ENTRIES: Final = frozenset({"item", "entry"})
-_PLACES: Final = {("rss", "channel"): "item", ("rdf:rdf",): "item", ("feed",): "entry"}
+_PLACES: Final = {("rss", "channel"): "item", ("rdf",): "item", ("feed",): "entry"}
+_PREFIXES: Final = frozenset(place[: n + 1] for place in _PLACES for n in range(len(place)))
+# Elements for which feedparser counts how deep in text it is; one inside another upsets its count.
+_TEXTS: Final = frozenset(
+    {"title", "subtitle", "tagline", "rights", "copyright", "description", "abstract", "info", "browserfriendly"}
+    | {"summary", "content", "body", "encoded", "fullitem"}
+)
+_BODIES: Final = frozenset({"content", "body", "encoded", "fullitem"})
+# feedparser's names for namespaces ("" for those of RSS and Atom themselves), as far as they matter here.
+_PLAIN_NAMESPACES: Final = frozenset(
+    """
+    http://backend.userland.com/rss http://blogs.law.harvard.edu/tech/rss http://purl.org/rss/1.0/
+    http://my.netscape.com/rdf/simple/0.9/ http://example.com/newformat# http://example.com/necho http://purl.org/echo/
+    uri/of/echo/namespace# http://purl.org/pie/ http://purl.org/atom/ns# http://www.w3.org/2005/atom
+    http://purl.org/rss/1.0/modules/rss091#
+    """.split()
+)
+_DECLARATIONS: Final = {
+    "atom": "http://www.w3.org/2005/Atom",
+    "content": "http://purl.org/rss/1.0/modules/content/",
+    "dc": "http://purl.org/dc/elements/1.1/",
+    "dcterms": "http://purl.org/dc/terms/",
+    "feedburner": "http://rssnamespace.org/feedburner/ext/1.0",
+    "geo": "http://www.w3.org/2003/01/geo/wgs84_pos#",
+    "georss": "http://www.georss.org/georss",
+    "gml": "http://www.opengis.net/gml",
+    "itunes": "http://www.itunes.com/DTDs/PodCast-1.0.dtd",
+    "media": "http://search.yahoo.com/mrss/",
+    "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
+    "slash": "http://purl.org/rss/1.0/modules/slash/",
+    "sy": "http://purl.org/rss/1.0/modules/syndication/",
+    "thr": "http://purl.org/rss/1.0/modules/threading/",
+    "wfw": "http://wellformedweb.org/CommentAPI/",
+    "xhtml": "http://www.w3.org/1999/xhtml",
+}
+_PREFIXED: Final = frozenset(_DECLARATIONS) | {"cc", "creativecommons", "psc", "admin"}
+_PREFIXED_NAMESPACES: Final = frozenset(map(str.lower, _DECLARATIONS.values())) | {"http://search.yahoo.com/mrss"}
 _START_TAG: Final = re.compile(rb"<[^<>\"']*(?:\"[^\"]*\"[^<>\"']*|'[^']*'[^<>\"']*)*>")
 _DECLARED: Final = re.compile(r"""<!ENTITY\s+(\w{1,40})\s+(?:"([^"<&%]{0,200})"|'([^'<&%]{0,200})')\s*>""")
 _REFERENCE: Final = re.compile(r"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)|&(?:#(\d{1,7}|[xX][0-9a-fA-F]{1,6});|(\w{1,32});)?", re.DOTALL)  # fmt: skip
@@ -47,22 +87,19 @@ class Span:
 class Layout:
     """A well-formed feed: its bytes (UTF-8, from the root's start tag to its end tag) and where things lie in them.
 
-    `opening` is the start tags of the elements around the entries, `closing` their end tags, so that `opening + entry +
-    closing` is a document. `regular`: every entry stands where its dialect wants it; else only the whole document can be
-    parsed. `root` is the local name of the root element, lower case.
+    `regular`: every entry stands where its dialect wants it, and none can change how another is read; else only the whole
+    document can be parsed. `root` is the local name of the root element, lower case, "" when it is none of a feed's.
     """
 
     data: bytes
     entries: tuple[Span, ...]
-    opening: bytes
-    closing: bytes
     root: str
     regular: bool
 
-    def head(self) -> bytes:
-        """The document without its entries."""
+    def without(self, left_out: Iterable[Span]) -> bytes:
+        """The document without some of its entries, which are given in order."""
         pieces, at = [], 0
-        for span in self.entries:
+        for span in left_out:
             pieces.append(self.data[at : span.start])
             at = span.end
         return b"".join((*pieces, self.data[at:]))
@@ -133,57 +170,74 @@ def _doctype(text: str, at: int) -> tuple[int, str]:
 
 
 class _Scanner:
-    """Handlers for one run of expat. Offsets are bytes."""
+    """Handlers for one run of expat. Offsets are bytes.
+
+    `regular` turns False at whatever would let one entry change how feedparser reads the next, or the head the entries:
+    it keeps much state, and cleans up after well-behaved elements only.
+    """
 
     def __init__(self, data: bytes) -> None:
         self.data = data
-        self.parser = expat.ParserCreate()
+        self.parser = expat.ParserCreate(namespace_separator=" ")
+        self.parser.namespace_prefixes = True  # names are "uri local prefix", "uri local" or "local"
         self.parser.StartElementHandler = self.start
         self.parser.EndElementHandler = self.end
-        self.path: list[str] = []  # names down to the place where entries stand
+        self.parser.StartNamespaceDeclHandler = self.declaration
+        self.path: list[str] = []  # local names down to the place where entries stand
         self.depth = 0
         self.entry_name = ""
-        self.entry_depth = -1
         self.entry_at = -1
-        self.opening: list[bytes] = []
         self.spans: list[Span] = []
         self.edits: list[tuple[int, int]] = []
-        self.person: tuple[int, int] | None = None  # depth and offset behind the start tag
+        self.person: tuple[int, int] | None = None  # depth and offset of an author's element
+        self.content = -1  # depth of the element of text that we are in
         self.regular = True
         self.root_end = -1
 
-    def start(self, name: str, _: dict[str, str]) -> None:
+    def start(self, name: str, attributes: dict[str, str]) -> None:
         depth = self.depth
         self.depth = depth + 1
         if depth >= _MAX_DEPTH:
             raise _TooDeepError
-        local = name.lower()
-        if self.entry_at < 0:
-            if depth == len(self.path) and (not depth or (*self.path, local) in _PREFIXES) and not self.entry_name:
-                self.path.append(local)
-                self.opening.append(self.tag())
-                self.entry_name = _PLACES.get(tuple(self.path), "")
-                self.entry_depth = self.depth
-                return
-            if depth == self.entry_depth and local == self.entry_name and depth == len(self.path):
-                self.entry_at = self.parser.CurrentByteIndex
-                return
-        if self.person is None and local.rpartition(":")[2] in _PEOPLE:
-            at = self.parser.CurrentByteIndex
-            self.person = (depth, at)
-        if local in _ENTRIES or local.endswith((":item", ":entry")):
+        local, plain = _local(name)
+        if attributes and (self.entry_at >= 0 or local == self.entry_name) and any(map(_is_base, attributes)):
             self.regular = False
+        if self.entry_at < 0 and depth == len(self.path) and self.is_place(local, plain=plain):
+            return
+        if local in _TEXTS:
+            if self.content >= 0 or (self.entry_at < 0 and local in _BODIES):
+                self.regular = False
+            else:
+                self.content = depth
+        elif local in _ENTRIES:
+            self.regular = self.regular and not plain
+        elif local in _PEOPLE and self.person is None:
+            self.person = (depth, self.parser.CurrentByteIndex)
 
-    def end(self, name: str) -> None:
+    def is_place(self, local: str, *, plain: bool) -> bool:
+        """Whether an element is one around the entries, or an entry in its place; notes it."""
+        if not self.entry_name and (*self.path, local) in _PREFIXES:
+            self.path.append(local)
+            self.entry_name = _PLACES.get(tuple(self.path), "")
+            return True
+        if plain and local == self.entry_name:
+            self.entry_at = self.parser.CurrentByteIndex
+            self.content = -1
+            return True
+        return False
+
+    def end(self, _: str) -> None:
         self.depth -= 1
         depth = self.depth
+        if depth == self.content:
+            self.content = -1
         if self.person is not None and depth == self.person[0]:
             start, self.person = self.person[1], None
             if self.parser.CurrentByteIndex - start > _MAX_PERSON:
                 tag = _START_TAG.match(self.data, start)
                 if tag and tag.end() <= self.parser.CurrentByteIndex:
                     self.edits.append((tag.end(), self.parser.CurrentByteIndex))
-        if depth == self.entry_depth and self.entry_at >= 0:
+        if self.entry_at >= 0 and depth == len(self.path):
             at = self.parser.CurrentByteIndex
             if at == self.entry_at:  # <item/>
                 self.regular = False
@@ -191,16 +245,31 @@ class _Scanner:
             self.entry_at = -1
         elif depth == 0:
             self.root_end = self.data.find(b">", self.parser.CurrentByteIndex) + 1
-        elif depth < len(self.path) and self.spans and name.lower() == self.path[-1] and depth == len(self.path) - 1:
-            # The channel has ended; a second one would be another feed.
-            self.entry_depth = -1
+        elif depth < len(self.path) and self.entry_name:
+            self.entry_name = "-"  # the channel has ended; entries behind it stand in the wrong place
 
-    def tag(self) -> bytes:
-        found = _START_TAG.match(self.data, self.parser.CurrentByteIndex)
-        return found[0] if found else b""
+    def declaration(self, prefix: str | None, uri: str | None) -> None:
+        """Namespaces declared inside an entry stay known to feedparser behind it; those it knows anyway do no harm."""
+        if self.entry_at >= 0 and ((uri or "").lower() in _PLAIN_NAMESPACES or (prefix or "").lower() in _PREFIXED):
+            self.regular = self.regular and (uri or "").lower() in _PREFIXED_NAMESPACES
 
 
-_PREFIXES: Final = frozenset(place[: n + 1] for place in _PLACES for n in range(len(place)))
+@lru_cache(maxsize=512)
+def _local(name: str) -> tuple[str, bool]:
+    """Local name, lower case, and whether feedparser takes the element for one of RSS or Atom itself."""
+    parts = name.split(" ")
+    local = parts[min(len(parts), 2) - 1].lower()
+    uri = parts[0].lower() if len(parts) > 1 else ""
+    if not uri or uri in _PLAIN_NAMESPACES or "backend.userland.com/rss" in uri:
+        return local, True
+    # An unknown namespace without a prefix counts as none.
+    return local, len(parts) == 2 and uri not in _PREFIXED_NAMESPACES  # noqa: PLR2004 - uri, local
+
+
+@lru_cache(maxsize=512)
+def _is_base(attribute: str) -> bool:
+    """Whether feedparser takes an attribute for xml:base, which stays in force behind its element when the root has none."""
+    return attribute.lower() == "base" or " base" in attribute.lower()
 
 
 class _TooDeepError(Exception):
@@ -227,26 +296,24 @@ def lay_out(text: str) -> Layout | Malformed | Refused:
     document, entities = bare
     try:
         data = document.encode("utf-8")
-        scanner, error, _ = _scan(data)
-        if error:
-            repaired = _repaired(document, entities)
+        scanner, error, code = _scan(data)
+        for _ in range(2):
+            if not error:
+                break
+            repaired = _declared(document) if code == _UNBOUND_PREFIX else _repaired(document, entities)
             if isinstance(repaired, Refused):
                 return repaired
-            if repaired != document:
-                data = repaired.encode("utf-8")
-                scanner, error, _ = _scan(data)
+            document, data = repaired, repaired.encode("utf-8")
+            scanner, error, code = _scan(data)
         if error:
             return Malformed(document, error)
     except _TooDeepError:
         return Refused(f"elements nested more than {_MAX_DEPTH} deep")
     if scanner.edits:
         return lay_out(_shortened(data, scanner.edits).decode("utf-8"))
-    closing = b"".join(b"</" + tag[1:].split(None, 1)[0].rstrip(b">") + b">" for tag in reversed(scanner.opening))
     return Layout(
         data=data[: scanner.root_end],
         entries=tuple(scanner.spans),
-        opening=b"".join(scanner.opening),
-        closing=closing,
         root=scanner.path[0] if scanner.path else "",
         regular=scanner.regular and bool(scanner.entry_name),
     )
@@ -262,6 +329,19 @@ def _shortened(data: bytes, edits: list[tuple[int, int]]) -> bytes:
         pieces += [data[at:start], text.encode()]
         at = end
     return b"".join((*pieces, data[at:]))
+
+
+def _declared(text: str) -> str:
+    """`text` with declarations for the prefixes of namespaces that it uses and never declares."""
+    declared = set(re.findall(r"\bxmlns:([\w.-]{1,40})\s*=", text))
+    used = dict.fromkeys(found[1] for found in re.finditer(r"(?:</?|\s)([A-Za-z_][\w.-]{0,39}):[A-Za-z_]", text))
+    root = re.match(r"<[^\s<>/]+", text)
+    more = "".join(
+        f' xmlns:{prefix}="{_DECLARATIONS.get(prefix, "urn:undeclared:" + prefix)}"'
+        for prefix in list(used)[:_MAX_PREFIXES]
+        if prefix not in declared and prefix not in ("xml", "xmlns")
+    )
+    return text[: root.end()] + more + text[root.end() :] if root else text
 
 
 def _repaired(text: str, entities: dict[str, str]) -> str | Refused:
