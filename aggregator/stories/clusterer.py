@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
+import numpy as np
+
 from aggregator.config import Stories
 from aggregator.models import Assignment, Merge, Move, Repair, Split, StoryItem
 from aggregator.stories.features import Profile, profile
@@ -16,6 +18,7 @@ from aggregator.stories.lead import most_central
 from aggregator.stories.live import Member
 from aggregator.stories.model import PairModel
 from aggregator.stories.repair import regions, regroup
+from aggregator.stories.reprints import Reprints
 from aggregator.stories.scoring import Fit, Pairs
 
 __all__ = ["Clusterer", "RestoredMember"]
@@ -64,9 +67,11 @@ class Clusterer:
         self._threshold = threshold
         self._pairs = Pairs(model or PairModel.load(), self._window)
         self._live = self._pairs.live
+        self._reprints = Reprints()
         self._next = next_story_id
         self._cutoff = float("-inf")  # hours since the epoch: stories that ended before are no longer live
         self._dirty: set[int] = set()  # items that came or changed since they were last looked at by a repair
+        self._revised: set[int] = set()  # items whose text changed: they are no one's original any more
 
     def __len__(self) -> int:
         return len(self._live.members)
@@ -83,6 +88,9 @@ class Clusterer:
         if known is not None:
             return Assignment(item.item_id, known.story_id, is_new_story=False, similarity=1.0, reasons={"known": 1})
         new = profile(item)
+        original = self._remember(item)
+        if original is not None:
+            return self._join_original(new, original)
         fits = self._pairs.fits(new)
         best = fits[0] if fits else None
         joins = best is not None and best.mean >= self._threshold
@@ -109,6 +117,9 @@ class Clusterer:
         new = profile(item)
         self._enter(Member(new, member.story_id, member.reprint_of))
         self._dirty.add(item.item_id)
+        if not _same_text(member.profile, new):
+            self._reprints.drop(item.item_id)
+            self._revised.add(item.item_id)
         if member.reprint_of in self._live.members:
             return []
         return self._resettle(new, member.story_id)
@@ -159,6 +170,7 @@ class Clusterer:
             "next_story_id": self._next,
             "cutoff_h": None if self._cutoff == float("-inf") else self._cutoff,
             "dirty": sorted(self._dirty),
+            "revised": sorted(self._revised),
         }
         return json.dumps(state, separators=(",", ":")).encode()
 
@@ -176,10 +188,13 @@ class Clusterer:
         if saved.get("format") == _FORMAT:
             self._next = max(self._next, saved["next_story_id"])
             self._cutoff = float("-inf") if saved["cutoff_h"] is None else saved["cutoff_h"]
-            self._dirty = set(saved["dirty"])
+            self._dirty, self._revised = set(saved["dirty"]), set(saved["revised"])
         for stored in members:
+            if stored.item.item_id not in self._revised:
+                self._remember(stored.item)
             self._enter(Member(profile(stored.item), stored.story_id, stored.reprint_of))
         self._dirty &= self._live.members.keys()
+        self._revised &= self._live.members.keys()
         self._forget()
 
     # --- steps ----------------------------------------------------------------------------------------------------
@@ -197,6 +212,30 @@ class Clusterer:
             for item_id in sorted(story.item_ids):
                 self._pairs.leave(self._live.take(item_id).profile)
                 self._dirty.discard(item_id)
+                self._revised.discard(item_id)
+        if self._cutoff > float("-inf"):
+            self._reprints.forget(datetime.fromtimestamp(int(self._cutoff * 3600), UTC))
+
+    def _remember(self, item: StoryItem) -> int | None:
+        """Keep the text; the live item that it repeats."""
+        original = self._reprints.add(
+            item.item_id, item.outlet_id, item.at, item.title, item.summary, item.language, item.outlet
+        )
+        return original if original in self._live.members else None
+
+    def _join_original(self, new: Profile, original: int) -> Assignment:
+        """Put a reprint where its original is."""
+        story_id = self._live.members[original].story_id
+        self._enter(Member(new, story_id, original))
+        return Assignment(
+            new.item_id,
+            story_id,
+            is_new_story=False,
+            similarity=1.0,
+            nearest_item_id=original,
+            reprint_of=original,
+            reasons={"reprint": 1},
+        )
 
     def _reasons(self, new: Profile, best: Fit | None) -> Mapping[str, float | int | str]:
         if best is None:
@@ -218,3 +257,10 @@ class Clusterer:
             self._live.move(new.item_id, alone)
             return [Split(story_id, alone, (new.item_id,), "it was edited")]
         return []
+
+
+def _same_text(one: Profile, other: Profile) -> bool:
+    """Whether the two differ in their vectors at most."""
+    return all(
+        np.array_equal(getattr(one, name), getattr(other, name)) for name in ("gram_ids", "name_ids", "number_ids")
+    )

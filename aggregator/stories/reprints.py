@@ -97,7 +97,7 @@ class Reprints:
         self._sketches = np.zeros((1024, _SKETCH + 1), np.uint32)  # the last: of the title
         self._texts: list[bytes] = []  # title and summary, bare, divided by a newline
         self._count = 0
-        self._oldest = -(1 << 62)
+        self._oldest = -(1 << 61)
         self._buckets = np.full((4096, _BUCKET), -1, np.int32)
 
     def __len__(self) -> int:
@@ -134,6 +134,10 @@ class Reprints:
         live = self._ats[: self._count] >= self._oldest
         if self._count > 1024 and np.count_nonzero(live) * 2 < self._count:  # noqa: PLR2004 - below, not worth the work
             self._compact(live)
+
+    def drop(self, item_id: int) -> None:
+        """Drop one item, for its text is no longer what it was; later ones may repeat its copies."""
+        self._ats[: self._count][self._ids[: self._count] == item_id] = -(1 << 62)
 
     # --- inside ---
 
