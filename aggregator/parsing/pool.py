@@ -24,7 +24,7 @@ from aggregator.parsing.frames import FORK, KILL, LENGTH, TELL, Order, decode_re
 __all__ = ["ParsePool"]
 
 _FAST_CPU_S: Final = 2
-_WALL: Final = 3  # times the CPU limit: what a worker may take on a busy machine …
+_WALL: Final = 5  # times the CPU limit: what a worker may take on a busy machine …
 _WALL_MORE_S: Final = 5.0  # … and as much more
 _RECYCLE: Final = 200  # jobs after which a worker is replaced, so that no leak of a library lasts
 _SLOW_QUEUE: Final = 16  # jobs that wait for the slow lane; their bodies stay in memory
@@ -34,7 +34,7 @@ _START_S: Final = 60.0
 _FORK_S: Final = 10.0
 _STOP_S: Final = 1.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 60.0  # between starts of a template that does not live
-_SLOW_NICE: Final = 10
+_SLOW_NICE: Final = 5
 _NUMBER: Final = struct.Struct("!i")
 # A worker is one thread: more arenas and more numerical threads would only cost memory.
 _ENVIRONMENT: Final = {"MALLOC_ARENA_MAX": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -207,7 +207,8 @@ class ParsePool:
     async def _serve(self, ticket: _Ticket, worker: _Worker | None, *, slow: bool) -> _Worker | None:
         """One job; returns the worker for the next one, None when that needs a fresh one."""
         if worker and worker.reader.at_eof():
-            worker = None  # killed while it had nothing to do: no fault of this job
+            worker.writer.close()  # killed while it had nothing to do: no fault of this job
+            worker = None
         try:
             worker = worker or await self._hire(_SLOW_NICE if slow else 0)
         except _Gone as error:
@@ -218,6 +219,9 @@ class ParsePool:
         began = clock()
         try:
             result = await worker.run(Order(cpu_s, self._limits, ticket.job))
+        except asyncio.CancelledError:
+            self._dismiss(worker)
+            raise
         except (_Gone, TimeoutError, msgspec.MsgspecError):
             self._dismiss(worker)
             took = clock() - began

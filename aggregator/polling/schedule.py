@@ -306,7 +306,7 @@ def _unconditional(request: FetchRequest) -> bool:
 
 def _after(now: datetime, seconds: float) -> datetime:
     """A whole second, and never earlier than asked: the store keeps no fractions."""
-    at = now + timedelta(seconds=math.ceil(seconds))
+    at = now + timedelta(seconds=math.ceil(round(seconds, 3)))  # 1.1 times 1800 is 1980 and a bit, to a computer
     return at if not at.microsecond else at.replace(microsecond=0) + timedelta(seconds=1)
 
 

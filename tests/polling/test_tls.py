@@ -137,7 +137,7 @@ def test_an_unknown_authority_is_a_tls_failure(kit):
 
     async def banner(reader, writer):
         writer.write(b"SSH-2.0-OpenSSH_9.9\r\n")
-        await writer.drain()
+        writer.close()
 
     async def go(serve, context):
         server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
