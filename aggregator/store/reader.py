@@ -228,9 +228,9 @@ class Reader:
         for row in found:
             texts = (row["title"], row.pop("summary"), row.pop("body") or "")
             marked = self.query(_SNIPPET, (*marks, match, row["item_id"]))
-            row["snippet"] = (
-                (marked and marked[0]["snippet"]) or excerpt(words, *texts, marks=marks) or texts[1] or texts[0]
-            )
+            # What was found by pairs of characters only, FTS5 cannot show: it answers with nothing, or an ellipsis.
+            found_words = marked[0]["snippet"] if marked and marks[0] in marked[0]["snippet"] else ""
+            row["snippet"] = found_words or excerpt(words, *texts, marks=marks) or texts[1] or texts[0]
             row["rank"] = ranks[row["item_id"]]
         return found
 
@@ -333,7 +333,11 @@ class Reader:
 
     def _refuse_unreadable(self) -> None:
         # Not by opening it: closing that would release the locks that this process's other connections hold (POSIX).
-        if not self.path.exists():
+        try:
+            found = self.path.exists()
+        except OSError as error:  # a folder on the way that this user may not enter
+            raise StoreError(f"{self.path}: {error.strerror}; add the user to the group of the database") from error
+        if not found:
             raise StoreError(f"{self.path}: no such database; the daemon makes it when it starts")
         if not self.path.is_file():
             raise StoreError(f"{self.path}: not a file")

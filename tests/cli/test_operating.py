@@ -1,0 +1,119 @@
+"""Commands for the one who runs it: configuration, backup, restore, snapshot, export, evaluation."""
+
+import io
+import json
+import sqlite3
+
+import feedparser
+import pytest
+
+
+def test_check_config_says_what_is_there(news):
+    """`check-config` counts feeds and countries and names the files."""
+    facts = news.load("check-config")
+    assert facts["feeds"] == len(news.server.specs())
+    assert facts["database"] == f"{news.folder}/news.db"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[poling]\n", ["poling", "did you mean polling"]),
+        ("[polling]\nfloor_s = -1\n", ["[polling] floor_s", "-1", ">= 1"]),
+        ('[log]\nlevel = "loud"\n', ["[log] level", "loud", "debug, info, warning, error"]),
+        ("[fetching]\nhttp3 = true\n", ["[fetching] http3", "http2"]),
+        ("[polling\n", ["not valid TOML", "line 1"]),
+        ("[polling]\nfloor_s = 100\nceiling_s = 50\n", ["floor_s", "ceiling_s"]),
+    ],
+)
+def test_a_wrong_file_is_explained(aggregator, tmp_path, text, words):
+    """A wrong configuration is exit status 2 and one line: file, table, key, what is wrong, what is allowed."""
+    path = tmp_path / "aggregator.toml"
+    path.write_text(text)
+    done = aggregator("check-config", config=path)
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert all(word in done.stderr for word in [str(path), *words]), done.stderr
+
+
+def test_a_wrong_feed_is_explained(aggregator, tmp_path):
+    """A wrong feed is named by file, number and key."""
+    (tmp_path / "aggregator.toml").write_text('feeds = ["f.toml"]\n')
+    (tmp_path / "f.toml").write_text(
+        '[[feed]]\nurl = "https://a.example/"\noutlet = "A"\n[[feed]]\nurl = "ftp://b.example/"\noutlet = "B"\n'
+    )
+    done = aggregator("check-config", config=tmp_path / "aggregator.toml")
+    assert done.returncode == 2
+    assert "f.toml: [[feed]] number 2: url" in done.stderr
+
+
+def test_no_database_yet(aggregator, tmp_path):
+    """Asked before the daemon ever ran, a command says so with exit status 4."""
+    config = tmp_path / "aggregator.toml"
+    config.write_text(f'feeds = []\n[database]\npath = "{tmp_path}/none.db"\n')
+    done = aggregator("stories", config=config)
+    assert done.returncode == 4
+    assert "none.db" in done.stderr
+
+
+def test_backup_and_restore(aggregator, news, tmp_path):
+    """A backup is a whole database; restored elsewhere it gives the same stories; a damaged one is refused with 6."""
+    copy = tmp_path / "copy.db"
+    assert news.run("backup", copy).returncode == 0
+    other = tmp_path / "aggregator.toml"
+    other.write_text(f'feeds = []\n[database]\npath = "{tmp_path}/restored.db"\n')
+    assert aggregator("restore", copy, config=other).returncode == 0
+    theirs = json.loads(aggregator("stories", "--since", "7d", "--json", config=other).stdout)
+    assert [row["story_id"] for row in theirs] == [row["story_id"] for row in news.load("stories", "--since", "7d")]
+    damaged = tmp_path / "damaged.db"
+    damaged.write_bytes(copy.read_bytes()[:8192] + b"\xff" * 8192 + copy.read_bytes()[16384:])
+    assert aggregator("restore", damaged, config=other).returncode == 6
+
+
+def test_a_snapshot_stands_alone(news, tmp_path):
+    """A published copy is one file without a log, readable from a folder that cannot be written."""
+    target = tmp_path / "public" / "news.db"
+    assert news.run("snapshot", target).returncode == 0
+    assert [path.name for path in target.parent.iterdir()] == ["news.db"]
+    with sqlite3.connect(f"file:{target}?immutable=1", uri=True) as db:
+        assert db.execute("SELECT count(*) FROM coverage").fetchone()[0] > 250
+    db.close()
+
+
+def test_export_forms(news, tmp_path):
+    """Items and stories go out as JSON Lines and CSV, stories as Atom that feedparser reads without complaint."""
+    items = [json.loads(line) for line in news.run("export", "items").stdout.splitlines()]
+    assert len(items) > 250
+    assert news.run("export", "items", "--format", "csv").stdout.splitlines()[0].startswith("item_id,")
+    atom = tmp_path / "stories.atom"
+    assert news.run("export", "stories", "--format", "atom", "-o", atom).returncode == 0
+    read = feedparser.parse(io.BytesIO(atom.read_bytes()))
+    assert not read.bozo
+    assert len(read.entries) > 10
+    assert news.run("export", "items", "--format", "atom").returncode == 2
+    assert news.run("export", "items", "-o", tmp_path / "no" / "such" / "folder").returncode == 2
+
+
+def test_evaluate_scores_and_writes_assignments(news, tmp_path):
+    """`evaluate` groups labelled items, prints the scores and writes {id: story}; a wrong line is named."""
+    gold = tmp_path / "gold.jsonl"
+    texts = [
+        "Bridge over the Venta opens in Kuldiga",
+        "New Venta bridge opens to traffic in Kuldiga",
+        "Cat wins chess title",
+    ]
+    lines = [
+        {"id": f"g{n}", "title": t, "summary": "", "lang": "en", "country": "LV", "outlet": f"O{n}",
+         "published": f"2026-02-20T10:0{n}:00Z", "cluster": "A" if n < 2 else "B"}
+        for n, t in enumerate(texts)
+    ]  # fmt: skip
+    gold.write_text("\n".join(map(json.dumps, lines)) + "\n")
+    out = tmp_path / "out.json"
+    done = news.run("evaluate", gold, "--assignments", out, "--json")
+    assert done.returncode == 0, done.stderr
+    assert 0 < json.loads(done.stdout)["scores"]["bcubed"]["f1"] <= 1
+    assert set(json.loads(out.read_text())) == {"g0", "g1", "g2"}
+    gold.write_text('{"id": "x"}\n')
+    wrong = news.run("evaluate", gold)
+    assert wrong.returncode == 2
+    assert "line 1" in wrong.stderr

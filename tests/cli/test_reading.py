@@ -1,0 +1,108 @@
+"""Commands that read, run as a user runs them, on what the sample feeds brought."""
+
+import json
+import re
+import subprocess
+import sys
+import unicodedata
+
+import pytest
+
+
+def test_poll_says_what_it_did(news):
+    """`poll` fetched every sample feed, stored the items and put each into a story."""
+    assert news.polled["polled"] == len(news.server.specs())
+    assert news.polled["failed"] == 0
+    assert news.polled["new"] == news.polled["grouped"] > 250
+    assert news.polled["joined"] > 30
+
+
+def test_a_second_poll_finds_nothing_due(news):
+    """Run again at once, `poll` asks nobody: the schedule is in the database."""
+    before = len(news.server.answers)
+    done = news.run("poll")
+    assert done.returncode == 0
+    assert "no feed is due" in done.stdout
+    assert len(news.server.answers) == before
+
+
+def test_stories_are_listed(news):
+    """`stories` lists what several outlets tell; a pipe gets tab-separated lines, --json the rows."""
+    rows = news.load("stories", "--since", "7d", "--limit", "5")
+    assert len(rows) == 5
+    assert all(row["outlets"] >= 2 for row in rows)
+    assert rows == sorted(rows, key=lambda row: -row["score"])
+    lines = news.run("stories", "--since", "7d", "--limit", "5").stdout.splitlines()
+    assert [line.split("\t")[0] for line in lines] == [row["story"] for row in rows]
+
+
+def test_stories_of_a_country(news):
+    """--country keeps the stories that are told there."""
+    rows = news.load("stories", "--since", "7d", "--country", "lv")
+    assert rows
+    assert all("LV" in row["countries"].split() for row in rows)
+
+
+def test_the_page_of_an_item(news):
+    """`show` prints the page: label in UTC, flag and country, outlet; title; summary; link; 📡 Similar Coverage."""
+    story = news.load("stories", "--since", "7d", "--country", "LV", "--limit", "1")[0]
+    items = news.load("show", story["story"])["items"]
+    item = next(item for item in items if item["country"] == "LV")
+    page = news.run("show", item["item_id"]).stdout
+    assert re.match(r"[A-Z][a-z]{2} \d{1,2} • \d\d:\d\d UTC 🇱🇻 Latvia \w+", page)
+    assert item["title"] in page
+    assert item["link"] in page
+    others = page.split("📡 Similar Coverage")[1]
+    assert all(other["title"] in others for other in items if other["item_id"] != item["item_id"])
+    assert item["title"] not in others
+
+
+def test_why_an_item_is_in_its_story(news):
+    """`show --why` tells what spoke for the item's story."""
+    story = news.load("stories", "--since", "7d", "--limit", "1")[0]
+    items = news.load("show", story["story"], "--why")["items"]
+    assert all(0 <= item["why"]["similarity"] <= 1 for item in items)
+    assert any("nearest_title" in item["why"] for item in items)
+    assert "why: " in news.run("show", story["story"], "--why").stdout
+
+
+@pytest.mark.parametrize("words", ["nairobi", "NAIRÓBI", "协议", "협정", "نيروبي", '"Nairobi Accord"'])
+def test_search_in_any_script(news, words):
+    """`search` finds a word in any script, whatever its case and diacritics, and marks it in the snippet."""
+    hits = news.load("search", words)
+    assert hits
+    assert all("[" in hit["snippet"] for hit in hits)
+    pages = [folded(json.dumps(news.load("show", hit["item_id"]), ensure_ascii=False)) for hit in hits]
+    assert all(folded(words.strip('"')) in page for page in pages)
+    assert news.run("search", "nosuchwordanywhere").stdout == ""
+
+
+def folded(text):
+    """Without case and diacritics."""
+    return "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+
+
+def test_health_is_well(news):
+    """`health` has counts and exit status 0 when all is well."""
+    done = news.run("health", "--json")
+    found = json.loads(done.stdout)
+    assert done.returncode == 0, found["problems"]
+    assert found["counts"]["feeds"] == len(news.server.specs())
+    assert found["problems"] == []
+
+
+def test_what_does_not_exist(news):
+    """An unknown item is exit status 3, a malformed one 2; one line on standard error, no traceback."""
+    for arguments, status in ((("show", "99999999"), 3), (("show", "s99999999"), 3), (("show", "?"), 2)):
+        done = news.run(*arguments)
+        assert done.returncode == status
+        assert len(done.stderr.strip().splitlines()) == 1
+        assert done.stderr.startswith("aggregator: ")
+
+
+def test_a_closed_pipe_is_no_error(news):
+    """`aggregator stories | head -1` ends without a word of complaint."""
+    command = f"'{sys.executable}' -m aggregator --config '{news.config}' feeds export | head -c 10"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout.startswith("<?xml")
+    assert done.stderr == ""
