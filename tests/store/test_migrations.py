@@ -1,0 +1,107 @@
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from aggregator.store.migrations import SCHEMA_VERSION, migrate
+from aggregator.store.writer import open_writer
+
+from .conftest import NOW
+
+SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks/store/migrate_kill.py"
+ITEMS = 20_000
+
+
+@pytest.fixture(scope="module")
+def big(tmp_path_factory):
+    """A database of some 20 MB."""
+    path = tmp_path_factory.mktemp("big") / "big.db"
+    with open_writer(path, now=NOW) as writer, writer.transaction() as db:
+        db.execute("INSERT INTO outlets VALUES (1, 'O', '')")
+        db.execute(
+            "INSERT INTO feeds (feed_id, outlet_id, url, language, source, added_at) VALUES (1, 1, 'u', '', 'cli', '2026')"
+        )
+        db.execute(
+            "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n LIMIT ?) "
+            "INSERT INTO items (outlet_id, feed_id, language, published_at, date_source, first_seen_at, title, summary, url, "
+            "canonical_url, author, image_url, tags, published_raw, content_hash, title_key, title_hash) "
+            "SELECT 1, 1, '', '2026-02-25T06:23:00Z', 'feed', '2026-02-25T06:23:00Z', 'Title ' || n, hex(randomblob(300)), 'u' || n, "
+            "'u' || n, '', '', '', '', 'h', '', n FROM n",
+            (ITEMS,),
+        )
+    return path
+
+
+def facts(path):
+    """What a migration would change."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        columns = [row[1] for row in db.execute("PRAGMA table_info(items)")]
+        count, edited = db.execute("SELECT count(*), count(updated_at) FROM items").fetchone()
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        healthy = db.execute("PRAGMA integrity_check").fetchone()[0]
+    return {"version": version, "new column": "extra" in columns, "items": count, "edited": edited, "check": healthy}
+
+
+def test_kill_9_in_a_migration_leaves_the_file_as_it_was(big):
+    """Killed at any moment of a migration's transaction the file is as before it; the next start goes through with it."""
+    before = facts(big)
+    assert before == {"version": SCHEMA_VERSION, "new column": False, "items": ITEMS, "edited": 0, "check": "ok"}
+    after = {**before, "version": SCHEMA_VERSION + 1, "new column": True, "edited": ITEMS}
+    for wait in (0.0, 0.05, 0.2, "done"):
+        child = subprocess.Popen([sys.executable, SCRIPT, "--child", big], stdout=-1, text=True)
+        assert child.stdout.readline() == "begun\n"
+        if wait == "done":
+            child.communicate()  # this one is let through
+        else:
+            time.sleep(wait)
+            child.kill()
+            child.communicate()
+            assert facts(big) in (before, after)
+            if facts(big) == after:  # a quick machine: it had committed before the kill
+                break
+    assert facts(big) == after
+
+
+def test_a_failing_step_changes_nothing(tmp_path, monkeypatch):
+    """A step that raises leaves no trace of itself, and the steps before it stay."""
+    from aggregator.store import migrations
+
+    path = tmp_path / "a.db"
+    open_writer(path, now=NOW).close()
+
+    class Step:
+        name = "m998_fails"
+        transactional = True
+
+        @staticmethod
+        def fn(db):
+            db.conn.execute("CREATE TABLE half (x)")
+            raise RuntimeError("half way")
+
+    monkeypatch.setattr(migrations.MIGRATIONS, "_migrations", [*migrations.MIGRATIONS._migrations, Step])
+    with closing(migrations_connection(path)) as db:
+        with pytest.raises(RuntimeError, match="half way"):
+            migrate(db)
+        assert db.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'half'").fetchone()[0] == 0
+        assert db.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION
+
+
+def migrations_connection(path):
+    """A connection as the program opens it."""
+    from aggregator.store.connection import connect
+
+    return connect(path, "rw", timeout_s=5)
+
+
+def test_migrating_twice_does_nothing(tmp_path):
+    """A file that is up to date is not written to."""
+    path = tmp_path / "a.db"
+    open_writer(path, now=NOW).close()
+    with closing(migrations_connection(path)) as db:
+        before = db.execute("PRAGMA data_version").fetchone()[0], db.total_changes
+        assert migrate(db) is False
+        assert (db.execute("PRAGMA data_version").fetchone()[0], db.total_changes) == before
