@@ -1,10 +1,17 @@
 """Commands that poll: run, poll."""
 
 import asyncio
+import faulthandler
+import os
 import shutil
+import signal
 import sys
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
+from threading import Thread
+from typing import TypeVar
 
 import click
 from rich.console import Console
@@ -26,6 +33,8 @@ from aggregator.service.runtime import Runtime
 from aggregator.store.writer import Writer
 
 __all__ = ["FirstRound", "introduce", "poll", "run"]
+
+T = TypeVar("T")
 
 _PLAIN_EVERY_S = 5.0  # between two lines of progress where there is no terminal
 
@@ -81,8 +90,10 @@ def run(app: App) -> None:
     config = app.config
     specs = load_feeds(config)
     logs.set_up(config.log)
-    writer = app.daemon_writer()
-    embedder = introduce(config, specs, writer)
+    faulthandler.enable()  # the watchdog's SIGABRT then says where every thread stood
+    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what it would read is being read
+    writer, embedder = _aside(lambda: _opened(app, config, specs))
 
     def reload() -> tuple[Config, list[FeedSpec]]:
         fresh = app.with_options(load_config(Path(config.source)) if config.source else Config())
@@ -97,6 +108,34 @@ def run(app: App) -> None:
         progress.close()
 
 
+def _leave(*_: object) -> None:
+    """SIGTERM before the daemon runs: nothing is under way that must be finished, and checking a file may take minutes."""
+    os._exit(0)
+
+
+def _aside(work: Callable[[], T]) -> T:
+    """Do `work` in a thread while this one, which is the one that hears signals, waits."""
+    outcome: Future[T] = Future()
+
+    def done() -> None:
+        try:
+            outcome.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            outcome.set_exception(error)
+
+    Thread(target=done, name="start", daemon=True).start()
+    return outcome.result()
+
+
+def _opened(app: App, config: Config, specs: list[FeedSpec]) -> tuple[Writer, Embedder | None]:
+    writer = app.daemon_writer()
+    try:
+        return writer, introduce(config, specs, writer)
+    except BaseException:
+        writer.close()
+        raise
+
+
 async def _serve(
     config: Config,
     specs: list[FeedSpec],
@@ -107,6 +146,11 @@ async def _serve(
 ) -> None:
     async with Runtime(config, writer=writer, embedder=embedder, listener=progress) as runtime:
         await Daemon(runtime, specs, reload).run()
+    # All is closed. The interpreter's own end would wait for threads that hang, and, once the loop's handlers are gone,
+    # die of a second SIGTERM.
+    progress.close()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def introduce(config: Config, specs: list[FeedSpec], writer: Writer) -> Embedder | None:

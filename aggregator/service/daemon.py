@@ -6,20 +6,20 @@ import os
 import signal
 import time
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
-from pathlib import Path
+from contextlib import suppress
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from aggregator.config import Config
 from aggregator.errors import AggregatorError, ConfigError, StoreError
 from aggregator.models import FeedSpec
+from aggregator.service import logs
 from aggregator.service.clock import Clock, JumpWatch, utcnow
 from aggregator.service.logs import event
 from aggregator.service.notify import Notifier
 from aggregator.service.rounds import RoundCounts
 from aggregator.service.runtime import Runtime
-from aggregator.store import maintenance
+from aggregator.service.upkeep import UPKEEP_EVERY_S, Upkeep
 
 __all__ = ["Daemon", "Reload"]
 
@@ -27,7 +27,9 @@ log = logging.getLogger(__name__)
 
 Reload = Callable[[], tuple[Config, list[FeedSpec]]]
 
-_MAINTAIN_EVERY_S = 600.0
+_CLOCK_EVERY_S = 2.0
+_DRAIN_S = 3.0
+_FIXED = ("database", "embedding", "reader")  # tables of the configuration that are read at the start only
 _TELL_EVERY_S = 60.0  # between two lines about rounds: with many feeds a few are due at every tick
 _STUCK_S = 120.0  # without a step of any stage that has work: the watchdog is no longer fed
 
@@ -61,44 +63,73 @@ class Daemon:
         self._tell_at = 0.0
         self._refused: dict[str, float] = {}
         self._jobs: dict[str, asyncio.Task[None]] = {}
+        self._upkeep = Upkeep(runtime, clock, stopping=self._stop.is_set)
+        self._scheduler = AsyncIOScheduler(
+            timezone="UTC", job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None}
+        )
 
     async def run(self) -> None:
-        """Serve until told to stop. Raises StoreError when the first write fails."""
+        """Serve until told to stop. Raises StoreError when the first write fails.
+
+        The handlers of signals stay: a second SIGTERM changes nothing.
+        """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         await self._sync(self._specs)
+        await self._runtime.store(self._runtime.writer.heal_clock, self._clock())
         self._notifier.send(READY=1, STATUS="started")
-        scheduler = AsyncIOScheduler(
-            timezone="UTC", job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None}
-        )
-        settings = self._runtime.config
-        for name, seconds, work in (
-            ("poll_due", settings.polling.tick_s, self._poll),
-            ("cluster", settings.stories.every_s, self._group),
-            ("repair", settings.stories.repair_every_s, self._repair),
-            ("maintain", _MAINTAIN_EVERY_S, self._maintain),
-        ):
-            scheduler.add_job(self._guarded, "interval", seconds=seconds, args=(name, work), id=name)
-        if self._notifier.watchdog_s:
-            scheduler.add_job(
-                self._watchdog, "interval", seconds=max(0.5, self._notifier.watchdog_s / 3), id="watchdog"
-            )
-        scheduler.start()
+        self._schedule()
+        watching = asyncio.create_task(self._watch_clock())
         try:
             await self._stop.wait()
         finally:
             self._notifier.send(STOPPING=1, STATUS="stopping")
             event(log, logging.INFO, "stopping", "stopping: what is under way is finished")
-            self._runtime.grouping.draining = self._runtime.rounds.draining = True
-            scheduler.pause()
-            await self._runtime.rounds.drain(3.0)
-            if self._jobs:
-                await asyncio.wait(self._jobs.values(), timeout=5.0)
-            scheduler.shutdown(wait=False)
-            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-                loop.remove_signal_handler(number)
+            watching.cancel()
+            self._runtime.grouping.draining = True
+            self._scheduler.pause()
+            await asyncio.gather(self._runtime.rounds.drain(_DRAIN_S), self._jobs_end(_DRAIN_S + 1))
+            self._scheduler.shutdown(wait=False)
+
+    def _schedule(self) -> None:
+        """Make the jobs, or change how often they run; the scheduler runs them from then on."""
+        settings = self._runtime.config
+        for name, seconds, work in (
+            ("poll_due", settings.polling.tick_s, self._poll),
+            ("cluster", settings.stories.every_s, self._group),
+            ("repair", settings.stories.repair_every_s, self._repair),
+            ("maintain", UPKEEP_EVERY_S, self._upkeep.run),
+        ):
+            self._add_job(name, seconds, self._guarded, name, work)
+        if self._notifier.watchdog_s:
+            self._add_job("watchdog", max(0.5, self._notifier.watchdog_s / 4), self._watchdog)
+        if not self._scheduler.running:
+            self._scheduler.start()
+
+    def _add_job(self, name: str, seconds: float, call: Callable[..., Awaitable[None]], *args: object) -> None:
+        self._scheduler.add_job(call, "interval", seconds=seconds, args=args, id=name, replace_existing=True)
+
+    async def _jobs_end(self, within_s: float) -> None:
+        if self._jobs:
+            await asyncio.wait(self._jobs.values(), timeout=within_s)
+
+    async def _watch_clock(self) -> None:
+        """When the clock is set back, APScheduler would wait until it is again where it was: all jobs run at once instead.
+
+        Feeds that were polled in what is now the future are due after their interval from now on.
+        """
+        while True:
+            await asyncio.sleep(_CLOCK_EVERY_S)
+            back = self._jumps.went_back()
+            if not back:
+                continue
+            for job in self._scheduler.get_jobs():
+                job.modify(next_run_time=self._clock())
+            with suppress(StoreError):  # the next poll says so
+                healed = await self._runtime.store(self._runtime.writer.heal_clock, self._clock())
+                event(log, logging.WARNING, "clock_back", f"the clock went back by {back}; {healed} feeds are due anew")
 
     # --- the jobs -----------------------------------------------------------------------------------------------
 
@@ -122,10 +153,6 @@ class Daemon:
             self._jobs.pop(name, None)
 
     async def _poll(self) -> None:
-        back = self._jumps.went_back()
-        if back:
-            healed = await self._runtime.store(self._runtime.writer.heal_clock, self._clock())
-            event(log, logging.WARNING, "clock_back", f"the clock went back by {back}; {healed} feeds are due anew")
         self._untold += await self._runtime.rounds.run_due()
         counts = self._untold
         if counts.polled and time.monotonic() >= self._tell_at:
@@ -156,19 +183,6 @@ class Daemon:
                 changed=counts.changed,
             )
 
-    async def _maintain(self) -> None:
-        runtime = self._runtime
-        await runtime.store(maintenance.maintain, runtime.writer, runtime.config.retention, now=self._clock())
-        backup = runtime.config.backup
-        directory = Path(backup.directory) if backup.directory else runtime.writer.path.parent / "backups"
-        if backup.every_hours and maintenance.backup_due(
-            directory, timedelta(hours=backup.every_hours), now=self._clock()
-        ):
-            made = await asyncio.to_thread(
-                maintenance.backup, runtime.writer.path, directory, keep=backup.keep, now=self._clock()
-            )
-            event(log, logging.INFO, "backup", f"backup made: {made}", path=str(made))
-
     async def _watchdog(self) -> None:
         """Feed the watchdog only while the loop turns, the writer answers and no stage with work stands still."""
         await self._runtime.store(lambda: None)
@@ -187,19 +201,18 @@ class Daemon:
     async def _reconfigure(self) -> None:
         self._notifier.send(RELOADING=1, MONOTONIC_USEC=time.monotonic_ns() // 1000)
         try:
-            config, specs = self._reload()
+            config, specs = await asyncio.to_thread(self._reload)
+            old = self._runtime.config
+            await self._runtime.reconfigure(config)
         except ConfigError as error:
             event(log, logging.ERROR, "reload_refused", f"{error}; the configuration stays as it was")
         else:
-            fixed = [
-                name
-                for name in ("database", "embedding", "reader")
-                if getattr(config, name) != getattr(self._runtime.config, name)
-            ]
+            logs.set_up(config.log)
+            fixed = [name for name in _FIXED if getattr(config, name) != getattr(old, name)]
             if fixed:
                 event(log, logging.WARNING, "restart_needed", f"[{'], ['.join(fixed)}] takes effect at the next start")
-            await self._runtime.reconfigure(config)
             await self._sync(specs)
+            self._schedule()
         finally:
             self._notifier.send(READY=1)
 

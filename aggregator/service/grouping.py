@@ -1,10 +1,13 @@
 """Rounds of grouping: new items get vectors and stories, in order, each batch in one transaction."""
 
+import asyncio
 import logging
 import time
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import TypeVar
 
 from aggregator.config import Config
 from aggregator.embedding import Embedder, item_text
@@ -19,12 +22,18 @@ from aggregator.stories.clusterer import Clusterer
 
 __all__ = ["Grouping", "GroupingCounts"]
 
+T = TypeVar("T")
+
 log = logging.getLogger(__name__)
 
 _STATE = "clusterer"
 _AT_ONCE = 4  # texts embedded between two looks at whether to stop: half a second
 _BATCH = 16  # items of one transaction: about two seconds of embedding on one core
 _EMBEDDER_WAIT_S = 300.0  # after the embedder failed; meanwhile stories are built from words alone
+
+
+class Stopped(Exception):  # noqa: N818 - no error: the daemon is to stop
+    """What was under way is given up; the database is as it was before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,7 @@ class Grouping:
         self._writer = writer
         self._clock = clock
         self._clusterer: Clusterer | None = None
+        self._turn = asyncio.Lock()  # rounds and repairs change the same stories
         self._embedder_quiet_until = 0.0
 
     async def round(self) -> GroupingCounts:
@@ -72,7 +82,10 @@ class Grouping:
                     waiting = await self._lacking_vectors()
                 if not waiting:
                     break
-                counts = await self._batch(waiting, counts)
+                async with self._turn:
+                    counts = await self._batch(waiting, counts)
+        except Stopped:
+            return counts
         except BaseException:
             self._clusterer = None  # it may be ahead of the database: rebuilt at the next round
             raise
@@ -81,12 +94,15 @@ class Grouping:
     async def repair(self) -> GroupingCounts:
         """Look over the live stories: merge what grew together, split what fell apart. Raises StoreError."""
         began = time.monotonic()
-        clusterer = await self._ready()
         try:
-            done = await self._mind(self._repaired, clusterer)
-            await self._store(
-                self._writer.apply_repairs, done.repairs, leads=done.leads, states=done.states, now=self._clock()
-            )
+            async with self._turn:
+                clusterer = await self._ready()
+                done = await self._mind(self._repaired, clusterer)
+                await self._store(
+                    self._writer.apply_repairs, done.repairs, leads=done.leads, states=done.states, now=self._clock()
+                )
+        except Stopped:
+            return GroupingCounts()
         except BaseException:
             self._clusterer = None
             raise
@@ -103,17 +119,10 @@ class Grouping:
     async def _ready(self) -> Clusterer:
         """The clusterer, rebuilt from the database when there is none."""
         if self._clusterer is None:
-            self._clusterer = await self._store(self._restored)
-            self.last_progress = time.monotonic()
+            state = await self._store(self._writer.load_state, _STATE)
+            next_story_id = await self._store(self._writer.next_story_id)
+            self._clusterer = await self._mind(self._restored, state, next_story_id)
         return self._clusterer
-
-    def _restored(self) -> Clusterer:
-        state = self._writer.load_state(_STATE)
-        since = Clusterer.live_since(self.config.stories, state, self._clock())
-        clusterer = Clusterer(self.config.stories, next_story_id=self._writer.next_story_id())
-        model = self.embedder.name if self.embedder else None
-        clusterer.restore(self._writer.live_items(since, model), state)
-        return clusterer
 
     async def _batch(self, waiting: list[StoryItem], counts: GroupingCounts) -> GroupingCounts:
         clusterer = await self._ready()
@@ -140,6 +149,22 @@ class Grouping:
         )
 
     # --- in the mind's thread -----------------------------------------------------------------------------------
+
+    def _restored(self, state: bytes | None, next_story_id: int) -> Clusterer:
+        """Reads by a connection of its own, so that polls are stored meanwhile. Raises Stopped."""
+        since = Clusterer.live_since(self.config.stories, state, self._clock())
+        clusterer = Clusterer(self.config.stories, next_story_id=next_story_id)
+        model = self.embedder.name if self.embedder else None
+        clusterer.restore(self._stepping(self._writer.live_items(since, model)), state)
+        return clusterer
+
+    def _stepping(self, members: Iterable[T]) -> Iterator[T]:
+        """The same, each a step of progress; ends with Stopped when the daemon is to stop."""
+        for member in members:
+            if self.draining:
+                raise Stopped
+            self.last_progress = time.monotonic()
+            yield member
 
     def _embedded(self, items: list[StoryItem]) -> tuple[list[tuple[int, Vector]], list[StoryItem]]:
         """New (item_id, vector) pairs, and the items with them; those that a stop left over are left out.

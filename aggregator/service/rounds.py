@@ -152,6 +152,11 @@ class PollRounds:
                 counts = counts.plus(outcome)
         return replace(counts, elapsed_s=time.monotonic() - began)
 
+    async def settled(self) -> None:
+        """Wait until the polls that are under way now are over."""
+        if self._under_way:
+            await asyncio.wait(set(self._under_way))
+
     async def drain(self, timeout_s: float) -> None:
         """Start nothing more; let what is under way finish for a while, then give it up: nothing of it is stored."""
         self.draining = True

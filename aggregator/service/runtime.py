@@ -1,13 +1,16 @@
 """The stages, started and joined: what the daemon and `aggregator poll` have in common."""
 
 import asyncio
+import logging
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
 from aggregator import __version__
 from aggregator.config import Config
 from aggregator.embedding import Embedder
+from aggregator.errors import ConfigError
 from aggregator.parsing.pool import ParsePool
 from aggregator.polling.fetch import Fetcher
 from aggregator.polling.hosts import HostGate
@@ -21,9 +24,17 @@ from aggregator.store.writer import Writer
 
 __all__ = ["Runtime"]
 
+log = logging.getLogger(__name__)
+
+_THREAD_ENDS_S = 2.0
+
 
 class Runtime:
-    """Everything that runs, as one context. It closes `writer` and `embedder` too."""
+    """Everything that runs, as one context. It closes `writer` and `embedder` too.
+
+    A thread that is still at work after some seconds, with a model or a disk that hangs, is left to itself; the process
+    is to end without waiting for it. Raises ConfigError for settings that cannot be used.
+    """
 
     def __init__(
         self,
@@ -36,13 +47,16 @@ class Runtime:
     ) -> None:
         self.config = config
         self.writer = writer
-        self.store = Serial("store")
-        self._mind = Serial("mind")
+        self._retiring: set[asyncio.Task[None]] = set()
         self._embedder = embedder
         network = NetworkWatch()
+        fetcher = _fetcher(config)
+        self.store = Serial("store")
+        self.side = Serial("side")  # what is slow and in nobody's way: backups, looks at the whole
+        self._mind = Serial("mind")
         poller = Poller(
             config,
-            fetcher=Fetcher(config.fetching, version=__version__),
+            fetcher=fetcher,
             gate=HostGate(config.fetching.per_host, config.fetching.host_spacing_s),
             pool=ParsePool(config.limits),
             store=self.store,
@@ -65,31 +79,62 @@ class Runtime:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let what is under way end, within seconds, and close everything."""
+        """Let what is under way end, for some seconds, and close everything."""
         self.grouping.draining = True
         await self.rounds.drain(3.0)
-        await asyncio.gather(
-            self.rounds.poller.pool.__aexit__(kind, error, trace),
-            self.rounds.poller.fetcher.aclose(),
-            return_exceptions=True,
-        )
-        await asyncio.to_thread(self._mind.close)
-        await asyncio.to_thread(self.store.close)
-        if self._embedder is not None:
+        poller = self.rounds.poller
+        with suppress(TimeoutError):
+            async with asyncio.timeout(2.5):
+                for task in self._retiring:
+                    task.cancel()
+                await asyncio.gather(
+                    poller.pool.aclose(), poller.fetcher.aclose(), *self._retiring, return_exceptions=True
+                )
+        ends = (asyncio.to_thread(thread.close, _THREAD_ENDS_S) for thread in (self._mind, self.store, self.side))
+        mind_ended, store_ended, side_ended = await asyncio.gather(*ends)
+        if not (mind_ended and store_ended and side_ended):
+            log.warning("a thread is still at work and is left: what it did is not stored, and nothing stored is lost")
+        if self._embedder is not None and mind_ended:
             self._embedder.close()
-        self.writer.close()
+        if store_ended:
+            self.writer.close()
 
     async def reconfigure(self, config: Config) -> None:
-        """Go on with other settings. What is under way ends with the old ones; the database and the model stay."""
+        """Go on with other settings. What is under way ends with the old ones; the database and the model stay.
+
+        Raises ConfigError; nothing has changed then.
+        """
         poller = self.rounds.poller
-        old = (poller.fetcher, poller.pool)
+        old_fetcher, old_pool = poller.fetcher, poller.pool
         if config.fetching != self.config.fetching:
-            poller.fetcher = Fetcher(config.fetching, version=__version__)
+            poller.fetcher = _fetcher(config)
             poller.gate = HostGate(config.fetching.per_host, config.fetching.host_spacing_s)
         if config.limits != self.config.limits:
             poller.pool = await ParsePool(config.limits).__aenter__()
         self.config = poller.config = self.grouping.config = config
-        if poller.fetcher is not old[0]:
-            await old[0].aclose()
-        if poller.pool is not old[1]:
-            await old[1].__aexit__(None, None, None)
+        retiring = asyncio.create_task(
+            self._retire(
+                old_fetcher if poller.fetcher is not old_fetcher else None,
+                old_pool if poller.pool is not old_pool else None,
+            )
+        )
+        self._retiring.add(retiring)
+        retiring.add_done_callback(self._retiring.discard)
+
+    async def _retire(self, fetcher: Fetcher | None, pool: ParsePool | None) -> None:
+        """Close what was replaced when the polls that use it are over, or at the end."""
+        try:
+            if fetcher or pool:
+                await self.rounds.settled()
+        finally:
+            if fetcher:
+                await fetcher.aclose()
+            if pool:
+                await pool.aclose()
+
+
+def _fetcher(config: Config) -> Fetcher:
+    try:
+        return Fetcher(config.fetching, version=__version__)
+    except ValueError as error:
+        raise ConfigError(f"{config.source or 'the configuration'}: [fetching] {error}") from None
