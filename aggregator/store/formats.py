@@ -60,7 +60,7 @@ def atom(stories: Sequence[Row], *, title: str, identity: str, updated: str) -> 
         _text(entry, "id", _urn(identity, story["story_id"]))
         _text(entry, "published", story["first_item_at"])
         _text(entry, "updated", story["updated_at"])
-        if story["link"]:
+        if _is_web(story["link"]):
             ET.SubElement(entry, "link", rel="alternate", href=_xml(story["link"]))
         for outlet in dict.fromkeys(item["outlet"] for item in story["items"]):
             _text(ET.SubElement(entry, "author"), "name", outlet)
@@ -76,7 +76,7 @@ def json_feed(stories: Sequence[Row], *, title: str, identity: str) -> str:
     items = [
         {
             "id": _urn(identity, story["story_id"]),
-            **({"url": story["link"]} if story["link"] else {}),
+            **({"url": story["link"]} if _is_web(story["link"]) else {}),
             "title": _headline(story),
             "summary": _summary(story),
             "content_html": _html(story),
@@ -113,10 +113,15 @@ def _html(story: Row) -> str:
 
 def _line(item: Row) -> str:
     title = f'<bdi lang="{escape(item["language"])}">{escape(item["title"])}</bdi>'
-    if item["link"].startswith(("http://", "https://")):
+    if _is_web(item["link"]):
         title = f'<a href="{escape(item["link"])}">{title}</a>'
     reprint = " (reprint)" if item["reprint"] else ""
     return f"<li>{item['label']} {item['flag']} {escape(item['outlet'])}: {title}{reprint}</li>"
+
+
+def _is_web(link: str | None) -> bool:
+    """Whether a reader may click on it: a feed can name any scheme."""
+    return bool(link) and str(link).startswith(("http://", "https://"))
 
 
 def _tags(story: Row) -> list[str]:

@@ -59,6 +59,19 @@ JOIN story_heads AS h ON h.story_id = t.story_id ORDER BY t.score DESC;
 SELECT story_id, coalesce(reader_title, title) AS title, reader_origin FROM story_heads
 WHERE story_id = (SELECT story_id FROM story_items WHERE item_id = :item_id);
 
+-- # story_digest
+-- What the outlets add to one another, in English.
+SELECT flag, outlet, sentence, link FROM story_digest WHERE story_id = :story_id AND language = 'en' ORDER BY position;
+
+-- In every language.
+SELECT language, flag, outlet, sentence FROM story_digest WHERE story_id = :story_id ORDER BY language, position;
+
+-- The top stories, each with the sentence that says most.
+SELECT t.flags, t.title, d.outlet, d.sentence
+FROM (SELECT story_id, flags, title, score FROM top_stories
+      WHERE last_item_at >= strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-1 day') ORDER BY score DESC LIMIT 20) AS t
+JOIN story_digest AS d ON d.story_id = t.story_id AND d.language = 'en' AND d.position = 1 ORDER BY t.score DESC;
+
 -- # first_reports
 -- Who reported a story first.
 SELECT label, flag, outlet, title, link FROM first_reports WHERE story_id = :story_id;

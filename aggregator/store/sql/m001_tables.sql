@@ -246,10 +246,11 @@ CREATE TABLE translations (
   body TEXT NOT NULL,                                                   -- translated or made, paragraphs divided by an empty line; '' = none
   origin TEXT NOT NULL CHECK (origin IN ('extractive', 'machine', 'outlet', 'person')), -- extractive: sentences of the article; machine: a model's words
   model TEXT NOT NULL,                                                  -- what made it, with its version; '' = not a model
-  source_hash TEXT NOT NULL,                                            -- items.content_hash it was made from: another one now means an edit since
+  source_hash TEXT NOT NULL,                                            -- of the texts it was made from; '' = made by a person
   made_at TEXT NOT NULL,                                                -- when
   PRIMARY KEY (item_id, language)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX translations_by_source ON translations (source_hash) WHERE origin = 'machine'; -- a reprint need not be translated twice
 
 CREATE TABLE story_texts (
   -- Titles and summaries that were made for stories.
@@ -264,18 +265,32 @@ CREATE TABLE story_texts (
   PRIMARY KEY (story_id, language)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE story_sentences (
+  -- What a story's outlets add to its title and summary: sentences of different outlets, for each language.
+  story_id INTEGER NOT NULL REFERENCES stories(story_id) ON DELETE CASCADE, -- the story
+  language TEXT NOT NULL REFERENCES languages(code),                        -- of the sentence
+  position INTEGER NOT NULL,                                                -- 1 says most
+  item_id INTEGER NOT NULL REFERENCES items(item_id) ON DELETE CASCADE,     -- the item it is taken from
+  sentence TEXT NOT NULL,                                                   -- plain text
+  origin TEXT NOT NULL CHECK (origin IN ('extractive', 'machine')),         -- extractive: the outlet's own words; machine: of a translation
+  PRIMARY KEY (story_id, language, position)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX story_sentences_by_item ON story_sentences (item_id); -- for the foreign key
+
 CREATE TABLE to_enrich (
-  -- Texts that are still to be fetched or made; a row goes when its text is there or given up.
+  -- Texts that are still to be fetched or made; a row goes when its text is there. One that was given up stays for some days,
+  -- so that it is not tried again until the item is edited.
   task TEXT NOT NULL CHECK (task IN ('page', 'item', 'story')), -- page: an article's page for its body; item, story: texts in `language`
   subject_id INTEGER NOT NULL,                                  -- item_id; story_id when task is story
   language TEXT NOT NULL DEFAULT '',                            -- of the texts to make; '' for pages
   priority INTEGER NOT NULL DEFAULT 0,                          -- the higher first
-  not_before TEXT NOT NULL,                                     -- earliest next attempt
+  not_before TEXT NOT NULL,                                     -- earliest next attempt; when given up: when that was
+  given_up INTEGER NOT NULL DEFAULT 0 CHECK (given_up IN (0, 1)), -- 1: not tried again
   attempts INTEGER NOT NULL DEFAULT 0,                          -- failed so far
   last_error TEXT,                                              -- the last failure, in words
   PRIMARY KEY (task, subject_id, language)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX to_enrich_due ON to_enrich (task, priority DESC, not_before); -- what is next
+CREATE INDEX to_enrich_due ON to_enrich (task, priority DESC, subject_id DESC) WHERE given_up = 0; -- what is next
 
 CREATE TABLE enrichments (
   -- The log of what was asked of pages and models, one row a call; kept as long as polls. Budgets are counted here.

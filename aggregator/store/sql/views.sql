@@ -20,12 +20,16 @@ SELECT
   b.body AS body,                                     -- as published; NULL = none known
   b.body_html AS body_html,                           -- the same as sanitised HTML
   coalesce(b.origin, 'none') AS text_origin,          -- where the body comes from: none, feed, page
+  b.model AS text_model,                              -- page: the extractor that took it from there, with its version
+  b.made_at AS text_made_at,                          -- UTC, when the body was stored
+  coalesce(nullif(x.summary, ''), i.summary) AS sentence, -- one sentence that says what happened, in the outlet's own words; '' = none
+  CASE WHEN x.summary <> '' THEN x.origin WHEN i.summary <> '' THEN 'original' END AS sentence_origin, -- original: it is the summary; extractive: chosen from summary and body
   CASE WHEN i.language = r.value THEN i.title ELSE t.title END AS reader_title,       -- in the reader's language; NULL = not there yet
-  CASE WHEN i.language = r.value AND i.summary <> '' THEN i.summary ELSE nullif(t.summary, '') END AS reader_summary, -- in the reader's language; NULL = not there yet
+  CASE WHEN i.language = r.value THEN coalesce(nullif(x.summary, ''), nullif(i.summary, '')) ELSE nullif(t.summary, '') END AS reader_summary, -- one sentence in the reader's language; NULL = not there yet
   CASE WHEN i.language = r.value THEN b.body ELSE nullif(t.body, '') END AS reader_body, -- in the reader's language; NULL = not there yet
-  CASE WHEN i.language = r.value AND (i.summary <> '' OR t.item_id IS NULL) THEN 'original' ELSE t.origin END AS reader_origin, -- original: the outlet's words; else what made the reader_ texts: extractive, machine, outlet, person; NULL = there are none yet
-  t.model AS reader_model,                            -- the model that made them, with its version
-  t.made_at AS reader_made_at,                        -- UTC, when they were made
+  CASE WHEN i.language = r.value THEN 'original' ELSE t.origin END AS reader_origin, -- original: the outlet's own words; else what made the reader_ texts: machine, outlet, person; NULL = there are none yet
+  CASE WHEN i.language <> r.value THEN t.model END AS reader_model, -- the model that made them, with its version
+  CASE WHEN i.language <> r.value THEN t.made_at END AS reader_made_at, -- UTC, when they were made
   i.url AS link,                                      -- the article
   i.image_url AS image_url,                           -- its picture; '' = none
   i.author AS author,                                 -- '' = none
@@ -47,6 +51,7 @@ JOIN feeds AS f ON f.feed_id = i.feed_id
 LEFT JOIN meta AS r ON r.key = 'reader_language'
 LEFT JOIN bodies AS b ON b.item_id = i.item_id
 LEFT JOIN translations AS t ON t.item_id = i.item_id AND t.language = r.value
+LEFT JOIN translations AS x ON x.item_id = i.item_id AND x.language = i.language
 LEFT JOIN story_items AS m ON m.item_id = i.item_id
 LEFT JOIN stories AS s ON s.story_id = m.story_id
 WHERE i.pruned_at IS NULL;
@@ -115,9 +120,9 @@ SELECT
   i.title AS title,                                   -- as published
   i.summary AS summary,                               -- as published; '' = none
   CASE WHEN x.story_id IS NOT NULL THEN x.title WHEN i.language = r.value THEN i.title ELSE t.title END AS reader_title, -- in the reader's language; NULL = not there yet
-  CASE WHEN x.story_id IS NOT NULL THEN x.summary WHEN i.language = r.value AND i.summary <> '' THEN i.summary ELSE nullif(t.summary, '') END AS reader_summary, -- in the reader's language; NULL = not there yet
-  CASE WHEN x.story_id IS NOT NULL THEN x.origin WHEN i.language = r.value AND (i.summary <> '' OR t.item_id IS NULL) THEN 'original' ELSE t.origin END AS reader_origin, -- original: the outlet's words; else what made the reader_ texts: extractive, machine, outlet, person; NULL = there are none yet
-  coalesce(x.model, t.model) AS reader_model,         -- the model that made them, with its version
+  CASE WHEN x.story_id IS NOT NULL THEN x.summary WHEN i.language = r.value THEN nullif(i.summary, '') ELSE nullif(t.summary, '') END AS reader_summary, -- one sentence in the reader's language; NULL = not there yet
+  CASE WHEN x.story_id IS NOT NULL THEN x.origin WHEN i.language = r.value THEN 'original' ELSE t.origin END AS reader_origin, -- original, extractive: an outlet's own words; machine: a model's; outlet, person; NULL = there are none yet
+  CASE WHEN x.story_id IS NOT NULL THEN x.model WHEN i.language <> r.value THEN t.model END AS reader_model, -- the model that made them, with its version
   i.url AS link                                       -- the article
 FROM stories AS s
 JOIN items AS i ON i.item_id = s.lead_item_id
@@ -127,6 +132,22 @@ LEFT JOIN meta AS r ON r.key = 'reader_language'
 LEFT JOIN story_texts AS x ON x.story_id = s.story_id AND x.language = r.value
 LEFT JOIN translations AS t ON t.item_id = i.item_id AND t.language = r.value
 WHERE s.merged_into IS NULL;
+
+CREATE VIEW story_digest AS -- What a story's outlets add to its title and summary, for each language; sort by position.
+SELECT
+  d.story_id AS story_id,                             -- the story
+  d.language AS language,                             -- of the sentence
+  d.position AS position,                             -- 1 says most
+  d.sentence AS sentence,                             -- what that outlet adds
+  d.origin AS origin,                                 -- extractive: the outlet's own words; machine: of a translation
+  c.flag AS flag,                                     -- emoji of its country
+  o.name AS outlet,                                   -- its publisher
+  d.item_id AS item_id,                               -- the item it is taken from
+  i.url AS link                                       -- the article
+FROM story_sentences AS d
+JOIN items AS i ON i.item_id = d.item_id
+JOIN outlets AS o ON o.outlet_id = i.outlet_id
+JOIN countries AS c ON c.code = o.country;
 
 CREATE VIEW first_reports AS -- For each story, who reported it first.
 SELECT
