@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 ARGS   ?=
 
-.PHONY: run test demo lint format lock clean evaluate check
+.PHONY: install uninstall test-systemd run test demo lint format lock clean evaluate check
 
 run: $(VENV)/.runtime  ## install and start the daemon on the shipped catalogue
 	$(BIN)/aggregator run $(ARGS)
@@ -45,6 +45,15 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
 lock:  ## write requirements/*.txt again from pyproject.toml (needs uv: pipx install uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra embed --extra web pyproject.toml -o requirements/runtime.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra embed --extra parquet --extra web --group dev pyproject.toml -o requirements/dev.txt
+
+install:  ## as root: put the program, /etc/aggregator and the units in place, or a newer version in the place of an older
+	PYTHON=$(PYTHON) systemd/install.sh
+
+uninstall:  ## as root: take program and units away; data and configuration stay
+	systemd/uninstall.sh
+
+test-systemd:  ## as root: install in a throw-away copy of this machine, boot it, and mistreat the unit (about two minutes)
+	systemd/test.sh
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -7,11 +7,12 @@ import signal
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from aggregator.config import Config
-from aggregator.errors import AggregatorError, ConfigError, StoreError
+from aggregator.errors import AggregatorError, ConfigError, StoreDamagedError, StoreError
 from aggregator.models import FeedSpec
 from aggregator.service import logs
 from aggregator.service.clock import Clock, JumpWatch, utcnow
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 
 Reload = Callable[[], tuple[Config, list[FeedSpec]]]
 
-_CLOCK_EVERY_S = 2.0
+_WATCH_EVERY_S = 2.0
 _DRAIN_S = 3.0
 _FIXED = ("database", "embedding", "reader")  # tables of the configuration that are read at the start only
 _TELL_EVERY_S = 60.0  # between two lines about rounds: with many feeds a few are due at every tick
@@ -61,6 +62,8 @@ class Daemon:
         self._jumps = JumpWatch(clock)
         self._untold = RoundCounts()
         self._tell_at = 0.0
+        self._opened = self._identity()
+        self._failure: AggregatorError | None = None
         self._refused: dict[str, float] = {}
         self._jobs: dict[str, asyncio.Task[None]] = {}
         self._upkeep = Upkeep(runtime, clock, stopping=self._stop.is_set)
@@ -69,7 +72,10 @@ class Daemon:
         )
 
     async def run(self) -> None:
-        """Serve until told to stop. Raises StoreError when the first write fails.
+        """Serve until told to stop.
+
+        Raises StoreError when the first write fails or the file is removed or replaced, StoreDamagedError when it turns
+        out to be damaged: after the same clean end.
 
         The handlers of signals stay: a second SIGTERM changes nothing.
         """
@@ -81,17 +87,19 @@ class Daemon:
         await self._runtime.store(self._runtime.writer.heal_clock, self._clock())
         self._notifier.send(READY=1, STATUS="started")
         self._schedule()
-        watching = asyncio.create_task(self._watch_clock())
+        watching = asyncio.create_task(self._watch())
         try:
             await self._stop.wait()
         finally:
             self._notifier.send(STOPPING=1, STATUS="stopping")
             event(log, logging.INFO, "stopping", "stopping: what is under way is finished")
             watching.cancel()
-            self._runtime.grouping.draining = True
+            self._runtime.grouping.draining = self._runtime.enrichment.draining = True
             self._scheduler.pause()
             await asyncio.gather(self._runtime.rounds.drain(_DRAIN_S), self._jobs_end(_DRAIN_S + 1))
             self._scheduler.shutdown(wait=False)
+        if self._failure:
+            raise self._failure
 
     def _schedule(self) -> None:
         """Make the jobs, or change how often they run; the scheduler runs them from then on."""
@@ -100,6 +108,7 @@ class Daemon:
             ("poll_due", settings.polling.tick_s, self._poll),
             ("cluster", settings.stories.every_s, self._group),
             ("repair", settings.stories.repair_every_s, self._repair),
+            ("enrich", settings.enrich.every_s, self._enrich),
             ("maintain", UPKEEP_EVERY_S, self._upkeep.run),
         ):
             self._add_job(name, seconds, self._guarded, name, work)
@@ -115,21 +124,42 @@ class Daemon:
         if self._jobs:
             await asyncio.wait(self._jobs.values(), timeout=within_s)
 
-    async def _watch_clock(self) -> None:
-        """When the clock is set back, APScheduler would wait until it is again where it was: all jobs run at once instead.
+    async def _watch(self) -> None:
+        """Every two seconds by the monotonic clock: was the wall clock set back, is the file still the one that was opened."""
+        while True:
+            await asyncio.sleep(_WATCH_EVERY_S)
+            back = self._jumps.went_back()
+            if back:
+                await self._clock_went_back(back)
+            if self._identity() != self._opened:
+                path = self._runtime.writer.path
+                self._fail(
+                    StoreError(f"{path}: removed or replaced while it was in use; what is there now is for a new start")
+                )
+
+    async def _clock_went_back(self, by: timedelta) -> None:
+        """APScheduler would wait until it is again where it was: all jobs run at once instead.
 
         Feeds that were polled in what is now the future are due after their interval from now on.
         """
-        while True:
-            await asyncio.sleep(_CLOCK_EVERY_S)
-            back = self._jumps.went_back()
-            if not back:
-                continue
-            for job in self._scheduler.get_jobs():
-                job.modify(next_run_time=self._clock())
-            with suppress(StoreError):  # the next poll says so
-                healed = await self._runtime.store(self._runtime.writer.heal_clock, self._clock())
-                event(log, logging.WARNING, "clock_back", f"the clock went back by {back}; {healed} feeds are due anew")
+        for job in self._scheduler.get_jobs():
+            job.modify(next_run_time=self._clock())
+        with suppress(StoreError):  # the next poll says so
+            healed = await self._runtime.store(self._runtime.writer.heal_clock, self._clock())
+            event(log, logging.WARNING, "clock_back", f"the clock went back by {by}; {healed} feeds are due anew")
+
+    def _identity(self) -> tuple[int, int] | None:
+        """Of the database file; None when there is none."""
+        try:
+            found = self._runtime.writer.path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _fail(self, error: AggregatorError) -> None:
+        """End the daemon for a reason that no further try will mend; `run` raises it."""
+        self._failure = self._failure or error
+        self._stop.set()
 
     # --- the jobs -----------------------------------------------------------------------------------------------
 
@@ -140,6 +170,8 @@ class Daemon:
             self._jobs[name] = task
         try:
             await work()
+        except StoreDamagedError as error:
+            self._fail(error)
         except StoreError as error:
             if name not in self._refused:
                 event(log, logging.ERROR, "store_refused", f"{name}: {error}; I keep trying", job=name)
@@ -183,11 +215,24 @@ class Daemon:
                 changed=counts.changed,
             )
 
+    async def _enrich(self) -> None:
+        counts = await self._runtime.enrichment.round()
+        if counts.any:
+            event(
+                log, logging.INFO, "enriched", str(counts), sentences=counts.sentences, stories=counts.stories, pages=counts.pages,
+                translations=counts.translations, refused=counts.refused, failed=counts.failed, elapsed_s=round(counts.elapsed_s, 1),
+            )  # fmt: skip
+
     async def _watchdog(self) -> None:
         """Feed the watchdog only while the loop turns, the writer answers and no stage with work stands still."""
         await self._runtime.store(lambda: None)
         now = time.monotonic()
-        for name, stage in (("poll_due", self._runtime.rounds), ("cluster", self._runtime.grouping)):
+        stages = (
+            ("poll_due", self._runtime.rounds),
+            ("cluster", self._runtime.grouping),
+            ("enrich", self._runtime.enrichment),
+        )
+        for name, stage in stages:
             if name in self._jobs and now - stage.last_progress > _STUCK_S:
                 event(log, logging.ERROR, "stuck", f"{name} has made no step for {now - stage.last_progress:.0f} s")
                 return

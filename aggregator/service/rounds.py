@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from aggregator.errors import StoreError
+from aggregator.errors import StoreDamagedError, StoreError
 from aggregator.models import DueFeed, Failed, Fetched, NotModified
 from aggregator.service.clock import Clock
 from aggregator.service.logs import event
@@ -216,7 +216,12 @@ class PollRounds:
         return outcomes
 
     def _store_refused(self, error: StoreError) -> None:
-        """The database took nothing: the feed is due still. Wait before asking publishers again."""
+        """The database took nothing: the feed is due still. Wait before asking publishers again.
+
+        Raises StoreDamagedError: no further try mends that.
+        """
+        if isinstance(error, StoreDamagedError):
+            raise error
         wait = _STORE_WAIT_S[min(self._refusals, len(_STORE_WAIT_S) - 1)]
         now = time.monotonic()
         if now >= self._quiet_until:

@@ -2,21 +2,24 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from aggregator import __version__
 from aggregator.config import Config
 from aggregator.embedding import Embedder
-from aggregator.errors import ConfigError
+from aggregator.enrich import open_maker
+from aggregator.errors import ConfigError, StoreError
 from aggregator.parsing.pool import ParsePool
 from aggregator.polling.fetch import Fetcher
 from aggregator.polling.hosts import HostGate
 from aggregator.service.clock import Clock, utcnow
+from aggregator.service.enrichment import Enrichment
 from aggregator.service.grouping import Grouping
 from aggregator.service.network import NetworkWatch
+from aggregator.service.pages import Pages
 from aggregator.service.poller import Poller, PollOutcome
 from aggregator.service.rounds import PollRounds
 from aggregator.service.serial import Serial
@@ -27,6 +30,10 @@ __all__ = ["Runtime"]
 log = logging.getLogger(__name__)
 
 _THREAD_ENDS_S = 2.0
+
+
+class _Closing(Protocol):
+    async def aclose(self) -> None: ...
 
 
 class Runtime:
@@ -54,6 +61,8 @@ class Runtime:
         self.store = Serial("store")
         self.side = Serial("side")  # what is slow and in nobody's way: backups, looks at the whole
         self._mind = Serial("mind")
+        self._maker = Serial("enrich")
+        self._clock = clock
         poller = Poller(
             config,
             fetcher=fetcher,
@@ -70,6 +79,15 @@ class Runtime:
         self.grouping = Grouping(
             config, embedder=embedder, store=self.store, mind=self._mind, writer=writer, clock=clock
         )
+        self.enrichment = Enrichment(
+            config,
+            store=self.store,
+            thread=self._maker,
+            writer=writer,
+            clock=clock,
+            pages=self._pages(config),
+            maker=open_maker(config.translation),
+        )
 
     async def __aenter__(self) -> Self:
         """Start the processes that parse."""
@@ -80,7 +98,7 @@ class Runtime:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Let what is under way end, for some seconds, and close everything."""
-        self.grouping.draining = True
+        self.grouping.draining = self.enrichment.draining = True
         await self.rounds.drain(3.0)
         poller = self.rounds.poller
         with suppress(TimeoutError):
@@ -88,49 +106,63 @@ class Runtime:
                 for task in self._retiring:
                     task.cancel()
                 await asyncio.gather(
-                    poller.pool.aclose(), poller.fetcher.aclose(), *self._retiring, return_exceptions=True
+                    poller.pool.aclose(),
+                    poller.fetcher.aclose(),
+                    self.enrichment.aclose(),
+                    *self._retiring,
+                    return_exceptions=True,
                 )
-        ends = (asyncio.to_thread(thread.close, _THREAD_ENDS_S) for thread in (self._mind, self.store, self.side))
-        mind_ended, store_ended, side_ended = await asyncio.gather(*ends)
-        if not (mind_ended and store_ended and side_ended):
+        threads = (self._mind, self.store, self.side, self._maker)
+        ended = await asyncio.gather(*(asyncio.to_thread(thread.close, _THREAD_ENDS_S) for thread in threads))
+        mind_ended, store_ended = ended[:2]
+        if not all(ended):
             log.warning("a thread is still at work and is left: what it did is not stored, and nothing stored is lost")
         if self._embedder is not None and mind_ended:
             self._embedder.close()
         if store_ended:
-            self.writer.close()
+            try:
+                self.writer.close()
+            except StoreError as problem:  # the file was removed, the disk is gone: what was stored is stored
+                log.warning("closing: %s", problem)
 
     async def reconfigure(self, config: Config) -> None:
         """Go on with other settings. What is under way ends with the old ones; the database and the model stay.
 
         Raises ConfigError; nothing has changed then.
         """
-        poller = self.rounds.poller
-        old_fetcher, old_pool = poller.fetcher, poller.pool
-        if config.fetching != self.config.fetching:
-            poller.fetcher = _fetcher(config)
+        poller, making = self.rounds.poller, self.enrichment
+        old = (poller.fetcher, poller.pool, making.pages, making.maker)
+        fetching, limits = config.fetching != self.config.fetching, config.limits != self.config.limits
+        fetcher = _fetcher(config) if fetching else poller.fetcher
+        pages = self._pages(config) if fetching or limits else making.pages
+        maker = open_maker(config.translation) if config.translation != self.config.translation else making.maker
+        if fetching:
             poller.gate = HostGate(config.fetching.per_host, config.fetching.host_spacing_s)
-        if config.limits != self.config.limits:
+        if limits:
             poller.pool = await ParsePool(config.limits).__aenter__()
-        self.config = poller.config = self.grouping.config = config
-        retiring = asyncio.create_task(
-            self._retire(
-                old_fetcher if poller.fetcher is not old_fetcher else None,
-                old_pool if poller.pool is not old_pool else None,
-            )
-        )
+        poller.fetcher, making.pages, making.maker = fetcher, pages, maker
+        self.config = poller.config = self.grouping.config = making.config = config
+        new = (poller.fetcher, poller.pool, making.pages, making.maker)
+        replaced = [before for before, now in zip(old, new, strict=True) if before is not now and before is not None]
+        retiring = asyncio.create_task(self._retire(replaced))
         self._retiring.add(retiring)
         retiring.add_done_callback(self._retiring.discard)
 
-    async def _retire(self, fetcher: Fetcher | None, pool: ParsePool | None) -> None:
-        """Close what was replaced when the polls that use it are over, or at the end."""
+    async def _retire(self, replaced: Sequence[_Closing]) -> None:
+        """Close what was replaced when the work that uses it is over, or at the end."""
         try:
-            if fetcher or pool:
+            if replaced:
                 await self.rounds.settled()
+                await self.enrichment.settled()
         finally:
-            if fetcher:
-                await fetcher.aclose()
-            if pool:
-                await pool.aclose()
+            for one in replaced:
+                await one.aclose()
+
+    def _pages(self, config: Config) -> Pages:
+        try:
+            return Pages(config, gate=lambda: self.rounds.poller.gate, clock=self._clock)
+        except ValueError as error:
+            raise ConfigError(f"{config.source or 'the configuration'}: [fetching] {error}") from None
 
 
 def _fetcher(config: Config) -> Fetcher:

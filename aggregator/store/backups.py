@@ -1,9 +1,10 @@
 """Copies of the file: backups that rotate, a way back, and a published snapshot."""
 
+import json
 import os
 import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -15,6 +16,7 @@ from aggregator.store.locking import DaemonLock
 __all__ = ["backup", "backup_directory", "backup_due", "backup_to", "newest_good_backup", "restore", "snapshot"]
 
 _BUSY_TIMEOUT_S = 30.0
+_IDS_AHEAD = 10_000_000  # more than are given between two backups
 
 
 def backup_directory(path: Path) -> Path:
@@ -66,7 +68,8 @@ def restore(source: Path, path: Path) -> Path | None:
     """Put a backup in the place of the database; no daemon may run.
 
     What was there is kept beside it, under the path that is returned (None: there was nothing). Killed at any point,
-    there is a whole database in the place. Raises StoreLockedError, StoreDamagedError when the backup is not good,
+    there is a whole database in the place. Ids of items, stories and changes go on far above those in the backup, and a
+    change of kind `restored` tells followers. Raises StoreLockedError, StoreDamagedError when the backup is not good,
     StoreError; the database is as it was then.
     """
     if not source.is_file():
@@ -79,13 +82,28 @@ def restore(source: Path, path: Path) -> Path | None:
             fresh = path.with_name(f".{path.name}.restored")
             shutil.copyfile(source, fresh)
             shutil.copymode(path if path.exists() else source, fresh)
+            _go_on(fresh, source.name)
             _sync(fresh)
             aside = _set_aside(path) if path.exists() else None
             fresh.replace(path)
             _sync(path.parent)
+    except sqlite3.Error as error:
+        raise explained(error, source) from error
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}") from error
     return aside
+
+
+def _go_on(path: Path, name: str) -> None:
+    """Leave out the ids that may have been given after the backup: others may have noted them."""
+    with closing(connect(path, "rw", timeout_s=0)) as db:
+        db.execute("BEGIN")
+        db.execute("UPDATE sqlite_sequence SET seq = seq + ?", (_IDS_AHEAD,))
+        db.execute(
+            "INSERT INTO changes (at, kind, detail) VALUES (strftime('%Y-%m-%dT%H:%M:%SZ', 'now'), 'restored', ?)",
+            (json.dumps({"backup": name}),),
+        )
+        db.execute("COMMIT")
 
 
 def _refuse_itself(path: Path, target: Path) -> None:
@@ -134,7 +152,8 @@ def _copy(path: Path, target: Path, *, check: bool) -> None:
     except OSError as error:
         raise StoreError(f"{target}: {error.strerror}") from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # such as a folder that is none: said above
+            part.unlink(missing_ok=True)
 
 
 def _sync(path: Path) -> None:
