@@ -63,7 +63,7 @@ class Pairs:
 
     def neighbours(self, profile: Profile) -> list[tuple[float, int]]:
         """Live items that may tell the same event: (probability, item id), the likeliest first."""
-        ids = self.index.find(profile, self.stats)
+        ids = self.index.find(profile)
         chances = self.probabilities(profile, [self.live.members[i].profile for i in ids])
         return sorted(
             ((float(p), i) for p, i in zip(chances, ids, strict=True)), key=lambda entry: (-entry[0], entry[1])
@@ -71,17 +71,20 @@ class Pairs:
 
     def fits(self, profile: Profile) -> list[Fit]:
         """The stories that `profile` might join, the best fit first; its own story without itself."""
+        near = self.neighbours(profile)
+        known = {item_id: chance for chance, item_id in near}
         best: dict[int, tuple[float, int]] = {}
-        for chance, item_id in self.neighbours(profile):
+        for chance, item_id in near:
             if chance >= WORTH_A_LOOK and len(best) < STORIES_LOOKED_AT:
                 best.setdefault(self.live.members[item_id].story_id, (chance, item_id))
-        voices = [self._voices(story_id, profile) for story_id in best]
-        chances = self.probabilities(profile, [member for members in voices for member in members])
+        voices = {story_id: self._voices(story_id, profile) for story_id in best}
+        unknown = [m for members in voices.values() for m in members if m.item_id not in known]
+        chances = self.probabilities(profile, unknown).tolist()
+        known.update(zip((m.item_id for m in unknown), chances, strict=True))
         found = []
-        at = 0
-        for (story_id, (chance, nearest)), members in zip(best.items(), voices, strict=True):
-            mean = float(chances[at : at + len(members)].mean())
-            at += len(members)
+        for story_id, (chance, nearest) in best.items():
+            members = voices[story_id]
+            mean = sum(known[m.item_id] for m in members) / len(members)
             found.append(Fit(story_id, mean, chance, nearest, len(members)))
         return sorted(found, key=lambda fit: (-fit.mean, fit.story_id))
 

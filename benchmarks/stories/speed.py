@@ -1,0 +1,123 @@
+"""Items a second and memory of the clusterer as the live window grows.
+
+    speed.py [--sizes 10000,100000,300000,500000] [--items 400]
+
+Made-up items of 30 languages: words of a Zipf distribution, names, numbers, vectors around topics as close to each other as
+those of the labelled sets. A third of them tells of an event that others tell of too. The window is filled as a restart
+fills it, then `--items` more are put in one by one: embedding apart, everything else of a decision is in the time, the
+lead item of the story and its share of a repair pass too. Prints a table in Markdown. 500,000 take about ten minutes.
+"""
+
+import argparse
+import resource
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from aggregator.config import Stories
+from aggregator.models import StoryItem
+from aggregator.stories.clusterer import Clusterer
+
+START = datetime(2026, 2, 25, tzinfo=UTC)
+HOURS = 96
+VOCABULARY, NAMES, TOPICS, DIMENSIONS = 30_000, 150_000, 20_000, 384
+
+
+@dataclass
+class Stored:
+    """An item in its story."""
+
+    item: StoryItem
+    story_id: int
+    reprint_of: int | None = None
+
+
+class News:
+    """An endless stream of made-up items, the same for the same seed."""
+
+    def __init__(self, live: int, seed: int = 1) -> None:
+        self._random = np.random.default_rng(seed)
+        self._live = live
+        syllables = np.array([c + v for c in "bdfgklmnprstvz" for v in "aeiou"])
+        self._words = ["".join(w) for w in syllables[self._random.integers(0, len(syllables), (VOCABULARY, 3))]]
+        self._names = ["".join(w).title() for w in syllables[self._random.integers(0, len(syllables), (NAMES, 4))]]
+        self._topics = self._random.standard_normal((TOPICS, DIMENSIONS)).astype(np.float32)
+        self._shared = (
+            self._random.standard_normal(DIMENSIONS).astype(np.float32) * 2.2
+        )  # what all vectors have in common
+        self._events: list[tuple[list[str], int, int]] = []
+
+    def item(self, number: int) -> tuple[StoryItem, int]:
+        """The item and the number of its event."""
+        rng = self._random
+        if self._events and rng.random() < 1 / 3:
+            names, topic, event = self._events[int(rng.integers(max(0, len(self._events) - 5000), len(self._events)))]
+        else:
+            names = [self._names[int(i)] for i in (NAMES * rng.random(5) ** 2)]
+            topic, event = int(rng.integers(TOPICS)), len(self._events) + 1
+            self._events.append((names, topic, event))
+        words = [self._words[int(i)] for i in VOCABULARY * rng.random(22) ** 3]
+        title = " ".join([names[0], *words[:4], names[1], *words[4:7]])
+        summary = " ".join(
+            [*words[7:14], names[2], *words[14:], names[int(rng.integers(3, 5))], str(rng.integers(2, 900))]
+        )
+        own = np.random.default_rng(event).standard_normal(DIMENSIONS).astype(np.float32)
+        noise = rng.standard_normal(DIMENSIONS).astype(np.float32)
+        vector = self._shared + 0.5 * self._topics[topic] + 0.5 * own + 0.7 * noise
+        vector /= np.linalg.norm(vector)
+        at = START + timedelta(hours=HOURS * number / self._live)
+        return StoryItem(
+            number,
+            title,
+            summary,
+            f"l{number % 30}",
+            "LV",
+            number % 5000,
+            at,
+            "",
+            vector.astype(np.float16).astype(np.float32),
+        ), event
+
+
+def measure(live: int, items: int) -> str:
+    news = News(live)
+    clusterer = Clusterer(Stories())
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began = time.process_time()
+    clusterer.restore((Stored(*news.item(n)) for n in range(1, live + 1)), None)
+    filled = time.process_time() - began
+    more = [news.item(n)[0] for n in range(live + 1, live + items + 1)]
+    began = time.process_time()
+    for item in more:
+        clusterer.add(item)
+    added = time.process_time() - began
+    leads = sorted({clusterer.add(item).story_id for item in more})
+    began = time.process_time()
+    for story_id in leads:
+        clusterer.lead(story_id, "l1")
+    led = time.process_time() - began
+    began = time.process_time()
+    clusterer.repair(more[-1].at)
+    repaired = time.process_time() - began
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return (
+        f"| {live:,} | {items / added:,.0f} | {items / (added + led + repaired):,.0f} | {filled:,.0f} | {peak / 1e6:.2f} "
+        f"| {(peak - before) * 1024 / live:,.0f} |"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", default="10000,100000,300000,500000")
+    parser.add_argument("--items", type=int, default=400)
+    args = parser.parse_args()
+    print("| live items | decisions/s | with lead and repair, items/s | rebuilt in s | peak GB | bytes an item |")
+    print("|---:|---:|---:|---:|---:|---:|")
+    for size in args.sizes.split(","):
+        print(measure(int(size), args.items), flush=True)
+
+
+if __name__ == "__main__":
+    main()
