@@ -25,6 +25,7 @@ __all__ = [
     "Config",
     "Database",
     "Embedding",
+    "Enrich",
     "Fetching",
     "Limits",
     "Log",
@@ -32,6 +33,7 @@ __all__ = [
     "Reader",
     "Retention",
     "Stories",
+    "Translation",
     "find_config",
     "load_config",
     "load_feeds",
@@ -121,6 +123,34 @@ class Embedding(_Table, frozen=True):
     api_key_file: str = ""
 
 
+class Enrich(_Table, frozen=True):
+    """`[enrich]`: bodies, summaries and translations, beside the stories."""
+
+    every_s: Seconds = 10.0
+    pages_at_once: Natural = 4
+
+
+class Translation(_Table, frozen=True):
+    """`[translation]`: what puts items into the reader's language. 0 means no bound."""
+
+    backend: Literal["off", "chat", "libretranslate", "argos"] = "off"
+    url: str = ""
+    model: str = ""
+    api_key_file: str = ""
+    languages: tuple[Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$")], ...] = ()
+    min_outlets: Positive = 2
+    countries: tuple[Annotated[str, Meta(pattern=r"^[A-Z]{2}$")], ...] = ()
+    max_age_hours: Positive = 48
+    max_chars: Positive = 6000
+    concurrency: Positive = 1
+    timeout_s: Seconds = 120.0
+    calls_per_hour: Natural = 300
+    calls_per_day: Natural = 3000
+    usd_per_day: Annotated[float, Meta(ge=0)] = 1.0
+    usd_per_million_tokens_in: Annotated[float, Meta(ge=0)] = 0.0
+    usd_per_million_tokens_out: Annotated[float, Meta(ge=0)] = 0.0
+
+
 class Retention(_Table, frozen=True):
     """`[retention]`: the only thing that ever deletes. 0 keeps for ever."""
 
@@ -155,6 +185,8 @@ class Config(_Table, frozen=True):
     limits: Limits = Limits()
     stories: Stories = Stories()
     embedding: Embedding = Embedding()
+    enrich: Enrich = Enrich()
+    translation: Translation = Translation()
     retention: Retention = Retention()
     backup: Backup = Backup()
     log: Log = Log()

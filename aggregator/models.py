@@ -151,6 +151,7 @@ class FailureReason(StrEnum):
     CHALLENGE = "challenge"  # an anti-bot page
     NOT_A_FEED = "not_a_feed"
     PARSE = "parse"  # the parser refused it, crashed or ran out of its limits
+    NO_TEXT = "no_text"  # an article's page without the article: paywall, consent, log-in
     INTERNAL = "internal"  # an error of ours
 
 

@@ -64,6 +64,7 @@ class Fetcher:
     Args:
         settings: bounds, and which networks that are not public may be asked.
         version: the program's, for the User-Agent.
+        accept: which kinds of documents are asked for, as the header's value; by default feeds.
         ssl_context: what verifies servers; by default httpx's (certifi's authorities, or $SSL_CERT_FILE's).
         resolver: what turns names into addresses; by default the system's.
 
@@ -75,6 +76,7 @@ class Fetcher:
         settings: Fetching,
         *,
         version: str,
+        accept: bytes = _ACCEPT,
         ssl_context: ssl.SSLContext | None = None,
         resolver: Resolver = resolve,
     ) -> None:
@@ -85,7 +87,7 @@ class Fetcher:
         agent = f"aggregator/{version}" + (f" (+{settings.contact_url})" if settings.contact_url else "")
         self._fixed = [
             (b"User-Agent", re.sub(r"[^ -~]", "", agent).encode("ascii")),
-            (b"Accept", _ACCEPT),
+            (b"Accept", accept),
             (b"Accept-Encoding", ACCEPT_ENCODING.encode("ascii")),
         ]
         self._origins: OrderedDict[tuple[str, str, int | None], _Origin] = OrderedDict()

@@ -4,6 +4,7 @@ No model is asked here. Whoever does takes from `waiting`, stores the text with 
 """
 
 import json
+import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,8 +13,9 @@ from typing import Literal
 from aggregator.models import iso
 from aggregator.store.catalogue import Catalogue
 from aggregator.store.fulltext import add_to_index, remove_from_index
+from aggregator.store.stories import SHORT_SUMMARY
 
-__all__ = ["Call", "Enrichment", "MadeTexts", "Spent", "Task", "Waiting"]
+__all__ = ["Call", "Enrichment", "MadeTexts", "PageText", "Spent", "Task", "Waiting"]
 
 Task = Literal["page", "item", "story"]
 
@@ -27,8 +29,8 @@ INSERT INTO to_enrich (task, subject_id, language, priority, not_before) VALUES 
 ON CONFLICT DO UPDATE SET priority = max(priority, excluded.priority)
 """
 _WAITING = """
-SELECT subject_id, language, attempts FROM to_enrich WHERE task = ? AND not_before <= ?
-ORDER BY priority DESC, not_before, subject_id LIMIT ?
+SELECT subject_id, language, attempts FROM to_enrich WHERE task = ? AND given_up = 0 AND not_before <= ?
+ORDER BY priority DESC, subject_id DESC LIMIT ?
 """
 _CALL = """
 INSERT INTO enrichments (at, task, subject_id, language, model, outcome, detail, tokens_in, tokens_out, cost_microusd, elapsed_ms)
@@ -37,9 +39,19 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 _FAILED = """
 UPDATE to_enrich SET attempts = attempts + 1, not_before = ?, last_error = ? WHERE task = ? AND subject_id = ? AND language = ?
 """
+_DONE = "DELETE FROM to_enrich WHERE task = ? AND subject_id = ? AND language = ?"
+_GIVEN_UP = """
+UPDATE to_enrich SET attempts = attempts + 1, not_before = ?, last_error = ?, given_up = 1
+WHERE task = ? AND subject_id = ? AND language = ?
+"""
 _SPENT = """
 SELECT count(*) AS calls, coalesce(sum(tokens_in + tokens_out), 0) AS tokens, coalesce(sum(cost_microusd), 0) AS cost_microusd
-FROM enrichments WHERE at >= ?
+FROM enrichments WHERE at >= ? AND task <> 'page'
+"""
+_METADATA = """
+UPDATE items SET author = CASE WHEN author = '' THEN ? ELSE author END,
+  image_url = CASE WHEN image_url = '' THEN ? ELSE image_url END, tags = CASE WHEN tags = '' THEN ? ELSE tags END
+WHERE item_id = ?
 """
 _CHANGE = "INSERT INTO changes (at, kind, item_id, story_id, detail) VALUES (?, 'enriched', ?, ?, ?)"
 
@@ -54,6 +66,7 @@ class MadeTexts:
     origin: Literal["extractive", "machine", "outlet", "person"]
     body: str = ""  # not for stories
     model: str = ""
+    source_hash: str = ""  # of the texts it was made from; not for stories
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,39 +104,37 @@ class Spent:
     cost_microusd: int
 
 
+@dataclass(frozen=True, slots=True)
+class PageText:
+    """An article as its page has it. `model` is the extractor; metadata count only where the feed gave none."""
+
+    body: str
+    body_html: str
+    model: str
+    author: str = ""
+    image_url: str = ""
+    tags: tuple[str, ...] = ()
+
+
 class Enrichment(Catalogue):
     """Texts beside the outlets' own."""
 
-    def save_page_body(self, item_id: int, body: str, body_html: str, *, model: str, now: datetime) -> bool:
-        """Store an article's text as its page has it, findable from then on. False for an item that is gone."""
+    def save_page_body(self, item_id: int, page: PageText, *, now: datetime) -> bool:
+        """Store an article's text as its page has it, findable from then on. False for an item that is gone.
+
+        An item that has hardly a summary waits for a story again: now there is more to recognise it by.
+        """
         with self.transaction() as db:
-            row = db.execute(
-                "SELECT title, summary FROM items WHERE item_id = ? AND pruned_at IS NULL", (item_id,)
-            ).fetchone()
-            if row is None:
-                return False
-            remove_from_index(db, item_id)
-            db.execute(_BODY, (item_id, body, body_html, model, iso(now)))
-            add_to_index(db, item_id, row["title"], row["summary"], body)
-            db.execute(_CHANGE, (iso(now), item_id, None, json.dumps({"texts": ["body"]})))
-        return True
+            return self._put_page(db, item_id, page, now)
 
     def save_item_texts(self, item_id: int, texts: MadeTexts, *, now: datetime) -> bool:
-        """Store texts that were made for an item, over earlier ones of that language. False for an item that is gone."""
+        """Store texts that were made for an item, over earlier ones of that language; it waits for them no longer.
+
+        False for an item that is gone.
+        """
         with self.transaction() as db:
-            stored = db.execute(
-                "INSERT OR REPLACE INTO translations SELECT item_id, ?, ?, ?, ?, ?, ?, content_hash, ? FROM items "
-                "WHERE item_id = ? AND pruned_at IS NULL",
-                (self.ensure_language(db, texts.language), texts.title, texts.summary, texts.body, texts.origin, texts.model,
-                 iso(now), item_id),
-            ).rowcount  # fmt: skip
-            if stored:
-                detail = {
-                    "language": texts.language,
-                    "texts": [n for n in ("title", "summary", "body") if getattr(texts, n)],
-                }
-                db.execute(_CHANGE, (iso(now), item_id, None, json.dumps(detail)))
-        return bool(stored)
+            db.execute(_DONE, ("item", item_id, texts.language))
+            return self._put_item_texts(db, item_id, texts, now)
 
     def save_story_texts(self, story_id: int, texts: MadeTexts, item_ids: Sequence[int], *, now: datetime) -> bool:
         """Store a title and a summary that were made for a story from these items. False for one that ended."""
@@ -147,24 +158,67 @@ class Enrichment(Catalogue):
             db.executemany(_ENQUEUE, [(task, n, language, priority, iso(now)) for n in subject_ids])
 
     def waiting(self, task: Task, limit: int, *, now: datetime) -> list[Waiting]:
-        """What is to be made next: of the highest priority, the longest due first. It stays until `record_call`."""
+        """What is to be made next: of the highest priority, the newest first. It stays until `record_call`."""
         return [Waiting(*row) for row in self.rows(_WAITING, (task, iso(now), limit))]
 
-    def record_call(self, call: Call, *, now: datetime) -> None:
-        """Log a call; what was made, or is given up, waits no longer; what failed waits until `retry_at`."""
+    def record_call(
+        self, call: Call, *, page: PageText | None = None, texts: MadeTexts | None = None, now: datetime
+    ) -> None:
+        """Log a call and store what it brought, if anything, in one transaction.
+
+        What was made, or is given up, waits no longer; what failed waits until `retry_at`. What was given up is remembered,
+        so that `enqueue` does not bring it back.
+        """
         with self.transaction() as db:
+            if page is not None:
+                self._put_page(db, call.subject_id, page, now)
+            if texts is not None:
+                self._put_item_texts(db, call.subject_id, texts, now)
             key = (call.task, call.subject_id, call.language)
             db.execute(
                 _CALL,
                 (iso(now), *key, call.model, call.outcome, call.detail, call.tokens_in, call.tokens_out, call.cost_microusd,
                  call.elapsed_ms),
             )  # fmt: skip
-            if call.retry_at is None:
-                db.execute("DELETE FROM to_enrich WHERE task = ? AND subject_id = ? AND language = ?", key)
-            else:
+            if call.retry_at is not None:
                 db.execute(_FAILED, (iso(call.retry_at), call.detail, *key))
+            elif call.outcome == "made":
+                db.execute(_DONE, key)
+            else:
+                db.execute(_GIVEN_UP, (iso(now), call.detail, *key))
 
     def spent(self, since: datetime) -> Spent:
-        """What was spent since then."""
+        """What was spent since then, pages apart."""
         row = self.row(_SPENT, (iso(since),))
         return Spent(*row) if row else Spent(0, 0, 0)
+
+    # --- rows -----------------------------------------------------------------------------------------------------
+
+    def _put_page(self, db: sqlite3.Connection, item_id: int, page: PageText, now: datetime) -> bool:
+        row = db.execute(
+            "SELECT title, summary FROM items WHERE item_id = ? AND pruned_at IS NULL", (item_id,)
+        ).fetchone()
+        if row is None:
+            return False
+        remove_from_index(db, item_id)
+        db.execute(_BODY, (item_id, page.body, page.body_html, page.model, iso(now)))
+        add_to_index(db, item_id, row["title"], row["summary"], page.body)
+        tags = json.dumps(page.tags, ensure_ascii=False) if page.tags else ""
+        db.execute(_METADATA, (page.author, page.image_url, tags, item_id))
+        if len(row["summary"]) < SHORT_SUMMARY:
+            db.execute("DELETE FROM vectors WHERE item_id = ?", (item_id,))
+            db.execute("INSERT OR IGNORE INTO to_cluster VALUES (?)", (item_id,))
+        db.execute(_CHANGE, (iso(now), item_id, None, json.dumps({"texts": ["body"]})))
+        return True
+
+    def _put_item_texts(self, db: sqlite3.Connection, item_id: int, texts: MadeTexts, now: datetime) -> bool:
+        stored = db.execute(
+            "INSERT OR REPLACE INTO translations SELECT item_id, ?, ?, ?, ?, ?, ?, ?, ? FROM items "
+            "WHERE item_id = ? AND pruned_at IS NULL",
+            (self.ensure_language(db, texts.language), texts.title, texts.summary, texts.body, texts.origin, texts.model,
+             texts.source_hash, iso(now), item_id),
+        ).rowcount  # fmt: skip
+        if stored:
+            made = [name for name in ("title", "summary", "body") if getattr(texts, name)]
+            db.execute(_CHANGE, (iso(now), item_id, None, json.dumps({"language": texts.language, "texts": made})))
+        return bool(stored)

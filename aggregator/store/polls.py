@@ -85,7 +85,7 @@ INSERT INTO revisions (item_id, seen_at, changed, title, summary, body, publishe
 SELECT i.item_id, ?, ?, i.title, i.summary, coalesce(b.body, ''), i.published_at
 FROM items AS i LEFT JOIN bodies AS b ON b.item_id = i.item_id WHERE i.item_id = ?
 """
-_PRUNED = ("bodies", "vectors", "revisions", "translations", "to_cluster", "story_items")
+_PRUNED = ("bodies", "vectors", "revisions", "translations", "story_sentences", "to_cluster", "story_items")
 _EMPTY = """
 UPDATE items SET title = '', summary = '', url = '', author = '', image_url = '', tags = '', published_raw = '', title_key = '',
                  pruned_at = ? WHERE item_id = ?

@@ -14,12 +14,17 @@ from aggregator.store.connection import Store, connect
 from aggregator.store.names import flag
 from aggregator.store.values import blob_of, story_item_of
 
-__all__ = ["StoredMember", "Stories"]
+__all__ = ["SHORT_SUMMARY", "StoredMember", "Stories"]
 
-_ITEM = """
-i.item_id, i.title, i.summary, i.language, o.country, i.outlet_id, i.published_at, o.name AS outlet,
+SHORT_SUMMARY = 60  # characters; a shorter one says little: the clusterer reads on in the body
+_READ_ON = 400  # characters of the body
+
+_ITEM = f"""
+i.item_id, i.title, i.language, o.country, i.outlet_id, i.published_at, o.name AS outlet,
+CASE WHEN length(i.summary) >= {SHORT_SUMMARY} THEN i.summary
+     ELSE trim(i.summary || ' ' || coalesce((SELECT substr(b.body, 1, {_READ_ON}) FROM bodies AS b WHERE b.item_id = i.item_id), '')) END AS summary,
 (SELECT v.vector FROM vectors AS v WHERE v.item_id = i.item_id AND (:model IS NULL OR v.model = :model)) AS vector
-"""
+"""  # noqa: S608  numbers of our own
 _TO_CLUSTER = f"""
 SELECT {_ITEM} FROM (SELECT item_id FROM to_cluster ORDER BY item_id LIMIT :limit) AS w
 JOIN items AS i ON i.item_id = w.item_id JOIN outlets AS o ON o.outlet_id = i.outlet_id ORDER BY w.item_id

@@ -11,11 +11,11 @@ from aggregator.models import iso
 from aggregator.store.backups import backup_directory, newest_good_backup
 from aggregator.store.checkpoints import Checkpointer
 from aggregator.store.connection import APPLICATION_ID, BUSY_TIMEOUT_S, close_keeping_log, connect, explained
-from aggregator.store.enrichment import Enrichment
 from aggregator.store.locking import FILE_MODE, DaemonLock
 from aggregator.store.migrations import SCHEMA_VERSION, migrate, newer_than_code
 from aggregator.store.names import country_names, flag, language_name, locale_of
 from aggregator.store.polls import Polls
+from aggregator.store.texts import Texts
 
 __all__ = ["Writer", "open_writer"]
 
@@ -24,7 +24,7 @@ _CACHE_KIB = 64_000
 _LOG_BYTES = 64_000_000  # what is left of the log on the disk after a checkpoint
 
 
-class Writer(Polls, Enrichment):
+class Writer(Polls, Texts):
     """All that changes the file. From any thread: calls wait for one another. Every error is a StoreError."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path, lock: DaemonLock | None) -> None:
@@ -98,13 +98,14 @@ def _open(
             _check(path, backups, thoroughly=daemon)
         connection = connect(path, "rw", timeout_s=BUSY_TIMEOUT_S)
         _prepare(connection, synchronous)
-        if connection.execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
-            if not daemon:
-                lock.acquire()  # a daemon that runs has another version's code
+        outdated = connection.execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION
+        if outdated and not daemon:
+            lock.acquire()  # a daemon that runs has another version's code
+        if outdated or daemon:
             migrate(connection)
             connection.execute("INSERT OR IGNORE INTO meta VALUES ('created_at', ?)", (iso(now),))
-            if not daemon:
-                lock.release()
+        if outdated and not daemon:
+            lock.release()
     except BaseException as error:
         if connection is not None:
             connection.close()

@@ -193,10 +193,24 @@ def build(path: Path, items: int, stories: int, feeds: int, bodies: float, polls
         if low % (50 * BATCH) == 0:
             say(f"{low + BATCH} of {items} items, {time.perf_counter() - began:.0f} s")
     fill_stories(db, members)
+    fill_texts(db)
+    fill_digests(db, members)
     fill_polls(db, polls, feeds, first_at, rng)
     db.execute("COMMIT")
     db.execute("PRAGMA journal_mode = WAL")
     db.close()
+
+
+def fill_digests(db: sqlite3.Connection, members: dict[int, list[tuple[int, int, str, str, bool]]]) -> None:
+    """For stories of several items, what four of them add: in English, where the daemon would have translations."""
+    db.execute("INSERT OR IGNORE INTO languages VALUES ('en', 'English')")
+    rows = [
+        (story, "en", position, item[0], f"Sentence {position} of {story}.", "machine")
+        for story, items in members.items()
+        if len(items) > 1
+        for position, item in enumerate(items[:4], 1)
+    ]
+    insert(db, "story_sentences", rows)
 
 
 def fill_polls(db: sqlite3.Connection, polls: int, feeds: int, first_at: datetime, rng: np.random.Generator) -> None:
@@ -244,6 +258,18 @@ def fill_stories(db: sqlite3.Connection, members: dict[int, list[tuple[int, int,
            first_item_at = (SELECT published_at FROM items WHERE item_id = ?),
            last_item_at = (SELECT published_at FROM items WHERE item_id = ?) WHERE story_id = ?""",
         rows,
+    )
+
+
+def fill_texts(db: sqlite3.Connection) -> None:
+    """What is made for the stories that several outlets tell: three sentences in English, a title and a summary."""
+    db.execute(
+        "INSERT INTO story_sentences SELECT s.story_id, 'en', p.value, s.lead_item_id, i.summary, 'extractive' "
+        "FROM json_each('[1, 2, 3]') AS p, stories AS s JOIN items AS i ON i.item_id = s.lead_item_id WHERE s.outlet_count > 1"
+    )
+    db.execute(
+        "INSERT INTO story_texts SELECT s.story_id, 'en', s.title, i.summary, 'extractive', '', '[]', s.updated_at "
+        "FROM stories AS s JOIN items AS i ON i.item_id = s.lead_item_id WHERE s.outlet_count > 1"
     )
 
 

@@ -120,7 +120,7 @@ SELECT
   i.title AS title,                                   -- as published
   i.summary AS summary,                               -- as published; '' = none
   CASE WHEN x.story_id IS NOT NULL THEN x.title WHEN i.language = r.value THEN i.title ELSE t.title END AS reader_title, -- in the reader's language; NULL = not there yet
-  CASE WHEN x.story_id IS NOT NULL THEN x.summary WHEN i.language = r.value THEN nullif(i.summary, '') ELSE nullif(t.summary, '') END AS reader_summary, -- one sentence in the reader's language; NULL = not there yet
+  CASE WHEN x.story_id IS NOT NULL THEN x.summary WHEN i.language = r.value THEN coalesce(nullif(t.summary, ''), nullif(i.summary, '')) ELSE nullif(t.summary, '') END AS reader_summary, -- one sentence in the reader's language; NULL = not there yet
   CASE WHEN x.story_id IS NOT NULL THEN x.origin WHEN i.language = r.value THEN 'original' ELSE t.origin END AS reader_origin, -- original, extractive: an outlet's own words; machine: a model's; outlet, person; NULL = there are none yet
   CASE WHEN x.story_id IS NOT NULL THEN x.model WHEN i.language <> r.value THEN t.model END AS reader_model, -- the model that made them, with its version
   i.url AS link                                       -- the article
