@@ -37,6 +37,10 @@ def explained(error: sqlite3.Error, path: Path) -> StoreError:
     primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if primary == sqlite3.SQLITE_NOTADB:
         return StoreError(f"{path}: not an SQLite database")
+    if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_CORRUPT_VTAB:
+        return StoreError(
+            f"{path}: the full-text index differs from the items; `aggregator maintain --reindex` mends it"
+        )
     if primary == sqlite3.SQLITE_CORRUPT:
         return StoreDamagedError(f"{path}: damaged: {error}; stop the daemon and restore a backup")
     if primary == sqlite3.SQLITE_FULL:

@@ -1,5 +1,6 @@
 """The schema's history: named steps, each in one transaction, never edited once released; the views last."""
 
+import hashlib
 import sqlite3
 from collections.abc import Iterator
 from importlib.resources import files
@@ -25,13 +26,15 @@ SCHEMA_VERSION = len(MIGRATIONS._migrations)  # noqa: SLF001  PRAGMA user_versio
 
 
 def migrate(connection: sqlite3.Connection) -> bool:
-    """Take the steps that are missing and make the views anew; True when there were any.
+    """Take the steps that are missing, and make the views anew when they are others; True when anything was to be done.
 
     A step that is interrupted, by kill -9 too, leaves the file as it was before it.
     """
     db = sqlite_utils.Database(connection)
     views_sql = "\n".join(statements("views.sql"))
-    if not MIGRATIONS.pending(db) and connection.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION:
+    views = hashlib.sha256(views_sql.encode()).hexdigest()
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if not MIGRATIONS.pending(db) and version == SCHEMA_VERSION and _fact(connection, "views") == views:
         return False
     MIGRATIONS.apply(db)
     connection.execute("BEGIN IMMEDIATE")
@@ -39,9 +42,9 @@ def migrate(connection: sqlite3.Connection) -> bool:
         for name in _view_names(views_sql):
             connection.execute(f"DROP VIEW IF EXISTS {name}")
         run_script(connection, "views.sql")
-        connection.execute(
-            "INSERT INTO meta VALUES ('schema_semver', ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-            (SCHEMA_SEMVER,),
+        connection.executemany(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+            [("schema_semver", SCHEMA_SEMVER), ("views", views)],
         )
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
@@ -79,6 +82,11 @@ def run_script(connection: sqlite3.Connection, name: str) -> None:
     """Execute an SQL file inside the transaction that is open; `executescript` would commit it."""
     for statement in statements(name):
         connection.execute(statement)
+
+
+def _fact(connection: sqlite3.Connection, key: str) -> str | None:
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    return None if row is None else str(row[0])
 
 
 def _view_names(sql: str) -> list[str]:

@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 
 from aggregator.config import Retention
+from aggregator.errors import StoreError
 from aggregator.models import Merge
 from aggregator.store import maintenance
-from aggregator.store.maintenance import maintain
+from aggregator.store.maintenance import maintain, reindex
 from aggregator.store.reader import open_reader
 
 from .conftest import NOW, SPECS, make_item
@@ -144,6 +145,20 @@ def test_the_file_gets_smaller(desk, monkeypatch):
         pass
     writer.checkpoint(truncate=True)
     assert writer.path.stat().st_size < before / 2
+
+
+def test_texts_changed_by_hand(aged):
+    """When somebody changed an item's text with SQL, the error of the next edit says what to do, and doing it mends all."""
+    writer = aged.writer
+    with closing(sqlite3.connect(writer.path)) as meddler:
+        meddler.execute("UPDATE items SET summary = ? WHERE item_id = 1", ("words that nobody indexed " * 200,))
+        meddler.commit()
+    with pytest.raises(StoreError, match="maintain --reindex"):
+        aged.edit(DIENA, 1, make_item(1, "Reworded"), "title")
+    assert reindex(writer) == 5
+    aged.edit(DIENA, 1, make_item(1, "Reworded storm"), "title")
+    with open_reader(writer.path) as reader:
+        assert [[r["item_id"] for r in reader.search(w)] for w in ("reworded", "nobody", "東京")] == [[1], [], [3]]
 
 
 def test_a_reader_that_holds_a_transaction(desk, monkeypatch):

@@ -97,6 +97,20 @@ def migrations_connection(path):
     return connect(path, "rw", timeout_s=5)
 
 
+def test_views_follow_the_program(tmp_path):
+    """A view that differs from the program's is made anew at the daemon's start, without a step of the schema's history."""
+    path = tmp_path / "a.db"
+    open_writer(path, now=NOW).close()
+    with closing(migrations_connection(path)) as db:
+        right = db.execute("SELECT sql FROM sqlite_schema WHERE name = 'top_stories'").fetchone()[0]
+        db.execute("DROP VIEW top_stories")
+        db.execute("CREATE VIEW top_stories AS SELECT 1 AS old")
+        db.execute("UPDATE meta SET value = 'of an older program' WHERE key = 'views'")
+    open_writer(path, now=NOW).close()
+    with closing(migrations_connection(path)) as db:
+        assert db.execute("SELECT sql FROM sqlite_schema WHERE name = 'top_stories'").fetchone()[0] == right
+
+
 def test_migrating_twice_does_nothing(tmp_path):
     """A file that is up to date is not written to."""
     path = tmp_path / "a.db"

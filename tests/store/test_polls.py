@@ -18,6 +18,7 @@ from aggregator.models import (
     SameItem,
 )
 from aggregator.store.catalogue import SyncResult
+from aggregator.store.enrichment import PageText
 from aggregator.store.reader import open_reader
 
 from .conftest import NOW, SPECS, make_item
@@ -286,7 +287,7 @@ def test_an_edit_of_the_body_alone_waits_for_nothing(writer, desk):
 def test_a_page_body_survives_an_edit_of_the_feed(writer, desk):
     """A text taken from the article's page is not lost when the feed, which carries none, rewords its summary."""
     desk.poll(DIENA, make_item(1, "Title"))
-    writer.save_page_body(1, "From the page.", "", model="trafilatura 2", now=NOW)
+    writer.save_page_body(1, PageText("From the page.", "", "trafilatura 2"), now=NOW)
     desk.edit(DIENA, 1, make_item(1, "Title", summary="Other words."), "summary")
     assert writer.value("SELECT body FROM bodies") == "From the page."
 
