@@ -193,7 +193,6 @@ def build(path: Path, items: int, stories: int, feeds: int, bodies: float, polls
         if low % (50 * BATCH) == 0:
             say(f"{low + BATCH} of {items} items, {time.perf_counter() - began:.0f} s")
     fill_stories(db, members)
-    fill_texts(db)
     fill_digests(db, members)
     fill_polls(db, polls, feeds, first_at, rng)
     db.execute("COMMIT")
@@ -259,14 +258,11 @@ def fill_stories(db: sqlite3.Connection, members: dict[int, list[tuple[int, int,
            last_item_at = (SELECT published_at FROM items WHERE item_id = ?) WHERE story_id = ?""",
         rows,
     )
+    fill_texts(db)
 
 
 def fill_texts(db: sqlite3.Connection) -> None:
-    """What is made for the stories that several outlets tell: three sentences in English, a title and a summary."""
-    db.execute(
-        "INSERT INTO story_sentences SELECT s.story_id, 'en', p.value, s.lead_item_id, i.summary, 'extractive' "
-        "FROM json_each('[1, 2, 3]') AS p, stories AS s JOIN items AS i ON i.item_id = s.lead_item_id WHERE s.outlet_count > 1"
-    )
+    """A title and a summary for the stories that several outlets tell."""
     db.execute(
         "INSERT INTO story_texts SELECT s.story_id, 'en', s.title, i.summary, 'extractive', '', '[]', s.updated_at "
         "FROM stories AS s JOIN items AS i ON i.item_id = s.lead_item_id WHERE s.outlet_count > 1"
