@@ -47,7 +47,7 @@ lock:  ## write requirements/*.txt again from pyproject.toml (needs uv: pipx ins
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra embed --extra parquet --extra web --group dev pyproject.toml -o requirements/dev.txt
 
 install:  ## as root: put the program, /etc/aggregator and the units in place, or a newer version in the place of an older
-	PYTHON=$(PYTHON) systemd/install.sh
+	$(if $(filter-out python3,$(PYTHON)),PYTHON=$(PYTHON)) systemd/install.sh
 
 uninstall:  ## as root: take program and units away; data and configuration stay
 	systemd/uninstall.sh

@@ -6,7 +6,7 @@ source=$(cd "$(dirname "$0")/.." && pwd)
 prefix=/opt/aggregator
 etc=/etc/aggregator
 units=/etc/systemd/system
-python=${PYTHON:-python3}
+python=${PYTHON:-/usr/bin/python3}
 start=${START:-yes}
 
 fail() { echo "install: $*" >&2; exit 1; }
@@ -15,6 +15,10 @@ command -v systemctl >/dev/null || fail "there is no systemd here"
 command -v "$python" >/dev/null || fail "no $python: apt-get install -y python3 python3-venv"
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "$python is older than 3.11: make install PYTHON=python3.11"
 "$python" -c 'import ensurepip' 2>/dev/null || fail "no virtual environments: apt-get install -y python3-venv"
+
+case $("$python" -c 'import os, sys; print(os.path.realpath(sys.executable))') in
+  /root/* | /home/*) fail "$python is in a home folder, where a service may not look: make install PYTHON=/usr/bin/python3" ;;
+esac
 
 # --- the program: each version in a folder of its own, `current` points to the one in use --------------------------
 previous=$(readlink -f "$prefix/current" 2>/dev/null || true)

@@ -16,7 +16,7 @@ check() { # check WHAT COMMAND...: one line, and the count of failures
 }
 clean() {
   [ -n "${boot:-}" ] && { inside systemctl poweroff >/dev/null 2>&1; for _ in $(seq 50); do kill -0 "$boot" 2>/dev/null || break; sleep .2; done; kill "$boot" 2>/dev/null; wait "$boot" 2>/dev/null; }
-  umount -R "$root" 2>/dev/null; umount "$work" 2>/dev/null; rm -rf "$work" "$work.log"
+  umount -R -l "$root" 2>/dev/null; umount -l "$work" 2>/dev/null; rm -rf "$work" "$work.log"
 }
 trap clean EXIT
 
@@ -82,6 +82,7 @@ done
 
 began=$(date +%s%N)
 check "start: active when READY came" inside systemctl start $unit
+[ "$failures" = 0 ] || { inside journalctl -u $unit -o cat --no-pager | tail -30; exit 1; }
 echo "        after $((($(date +%s%N) - began) / 1000000)) ms, $(inside systemctl show -p Type --value $unit), user $(inside ps -o user= -p "$(pid)")"
 check "it resolves names, fetches, parses in workers and stores" within 30 more 40
 check "the embedder's model makes vectors" within 60 test "$(sql 'SELECT count(*) FROM vectors')" -gt 0
