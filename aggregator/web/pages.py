@@ -229,7 +229,6 @@ def item(reader: Reader, asked: Asked) -> Page:
             "original": [p for p in (row["summary"], *paragraphs(row["body"])) if p] if translated else [],
             "extracted": row["reader_origin"] == "extractive",
             "similar": similar,
-            "summaries": bool(summary["summary"]),
         },
     )
 

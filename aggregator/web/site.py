@@ -24,7 +24,7 @@ T = TypeVar("T")
 DATABASE = "aggregator"  # its name in addresses, whatever the file is called
 _SETTINGS = {
     "num_sql_threads": 4,
-    "sql_time_limit_ms": 2000,  # of a query typed in by a person
+    "sql_time_limit_ms": 1000,  # of a query typed in by a person
     "max_returned_rows": 1000,
     "default_page_size": 50,
     "suggest_facets": False,  # it asks each column of each table page
