@@ -33,7 +33,7 @@ __all__ = ["PollCounts", "Polls"]
 
 _SAME_TITLE_H = 48  # hours within which an equal title of one outlet means the same item
 
-# CROSS JOIN holds SQLite to this order: from the few keys to the items.
+# CROSS JOIN holds SQLite to this order: from the few keys to the items; the plus keeps it from the outlet's whole history.
 _KNOWN = """
 SELECT i.item_id, i.canonical_url, i.title, i.title_key, i.summary, coalesce(b.body, '') AS body, i.published_at,
        i.first_seen_at, i.content_hash, {key} AS key, {said} AS said
@@ -49,7 +49,7 @@ _BY_URL = (
     _KNOWN.format(
         key="i.canonical_url",
         said="NULL",
-        join="CROSS JOIN items AS i ON i.canonical_url = j.value AND i.outlet_id = :outlet",
+        join="CROSS JOIN items AS i ON i.canonical_url = j.value AND +i.outlet_id = :outlet",
     )
     + " ORDER BY i.item_id"
 )

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,26 @@ def test_another_user_reads_at_any_time(shared):
 
     outsider = seen_by(start("reading.py", shared, UID, GID + 1, 0, "ours"))
     assert "add the user to the group" in outsider["ours"]["problems"][0]
+
+
+@needs_root
+def test_our_reader_needs_no_log(shared):
+    """When somebody's own program deleted -wal and -shm, our reader still reads as another user, and sees the next daemon's work."""
+    polls = int(write(shared, 0.2).communicate()[0])
+    for name in ("-wal", "-shm"):
+        shared.with_name(shared.name + name).unlink()
+    found = read(shared, kinds=("ours", "fresh"))
+    assert found["ours"]["last"][0] == 2 * polls
+    assert "readonly" in found["fresh"]["problems"][0]  # as docs/store.md says
+
+    shared.with_name(shared.name + "-wal").unlink(missing_ok=True)
+    readers = start("reading.py", shared, UID, GID, 0, "ours")
+    time.sleep(0.3)
+    more = int(write(shared, 0.2).communicate()[0])
+    time.sleep(0.3)
+    ours = seen_by(readers)["ours"]
+    assert ours["problems"] == []
+    assert ours["last"][0] == 2 * (polls + more)
 
 
 @needs_root

@@ -3,12 +3,15 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
+from pathlib import Path
 
 import pytest
 
 from aggregator.errors import StoreDamagedError, StoreError, StoreLockedError, StoreTooNewError
 from aggregator.models import FeedSpec
 from aggregator.store.backups import backup
+from aggregator.store.connection import connect
 from aggregator.store.reader import open_reader
 from aggregator.store.writer import open_writer
 
@@ -167,6 +170,30 @@ def test_an_emptied_file_is_damage_when_there_are_backups(path):
     path.write_bytes(b"")
     with pytest.raises(StoreDamagedError, match="it is empty"):
         open_writer(path, now=NOW)
+
+
+def test_the_log_is_brought_over_beside_the_writer(desk):
+    """The log's content reaches the file within seconds with no checkpoint of the writer's own, and the log begins anew."""
+    path = desk.writer.path
+    before = path.stat().st_size
+    for n in range(300):
+        desk.poll(SPECS[0].url, make_item(n, f"Story number {n}", body=f"text {n} " * 2500))
+    for _ in range(100):
+        if path.stat().st_size > before + 4_000_000:
+            break
+        threading.Event().wait(0.1)
+    assert path.stat().st_size > before + 4_000_000
+    assert path.with_name(path.name + "-wal").stat().st_size < 40_000_000
+
+
+def test_memory_makes_no_file(tmp_path, monkeypatch):
+    """The path :memory: is a database of its own without a file."""
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        db = connect(Path(":memory:"), "rwc", timeout_s=0)
+        db.execute("CREATE TABLE t (x)")
+        db.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_full_disk_loses_nothing(path, desk):

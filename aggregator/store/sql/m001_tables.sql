@@ -87,7 +87,7 @@ CREATE TABLE feed_state (
   skip_days INTEGER NOT NULL,                            -- days that skipDays names: bit d, 0 = Monday
   active INTEGER NOT NULL DEFAULT 1 CHECK (active IN (0, 1)) -- 1: is polled: neither removed nor paused nor switched off
 ) STRICT;
-CREATE INDEX feed_state_due ON feed_state (next_poll_at, host) WHERE active = 1; -- "what is due", asked every few seconds
+CREATE INDEX feed_state_due ON feed_state (active, next_poll_at, host); -- "what is due", asked every few seconds
 
 CREATE TABLE host_holds (
   -- Hosts that asked for a pause (Retry-After): none of their feeds is requested before `until`.
