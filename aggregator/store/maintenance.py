@@ -83,12 +83,14 @@ def maintain(
     budget_s: float = 10.0,
     clock: Callable[[], float] = time.monotonic,
 ) -> Maintained:
-    """Delete what retention says, forget tombstones, cut the logs, give free pages back, check the write-ahead log.
+    """Delete what retention says, forget tombstones and past holds, cut the logs, give free pages back, check the log.
 
     Retention goes by `first_seen_at`. What it removes stays as an empty row until no feed lists it. Raises StoreError.
     """
     run = _Run(writer, now, clock() + budget_s, clock)
     more = False
+    with writer.transaction() as db:
+        db.execute("DELETE FROM host_holds WHERE until < ?", (iso(now),))
     try:
         if retention.items_days:
             run.prune_old(now - timedelta(days=retention.items_days))
