@@ -11,20 +11,23 @@ from numpy.typing import NDArray
 
 from aggregator.cleaning import match_summary, match_title
 from aggregator.models import StoryItem
-from aggregator.stories.names import folded_words, name_stems
+from aggregator.stories.gazetteer import Gazetteer, Place
+from aggregator.stories.names import Word, name_stems, skeleton, words_of
 from aggregator.stories.numbers import numbers_in
 
 __all__ = ["BUCKETS", "Ids", "Profile", "profile"]
 
 BUCKETS: Final = 2**18  # hashed ids of every kind lie below
 MAX_GRAMS: Final = 256
+MAX_TEXT_CHARS: Final = 700  # the lead tells what happened; the rest only costs
+MAX_PLACES: Final = 8
 
 Ids = NDArray[np.uint32]  # sorted, unique, < BUCKETS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Profile:
-    """One item, ready to be compared: about 2 kB with a vector of 384 dimensions."""
+    """One item, ready to be compared: about 3 kB with a vector of 384 dimensions."""
 
     item_id: int
     language: str
@@ -32,16 +35,27 @@ class Profile:
     outlet_id: int
     at: datetime
     hours: float  # since the epoch
+    words: int  # of title and summary
     gram_ids: Ids  # character 4-grams of title and summary, transliterated
-    name_ids: Ids
+    title_ids: Ids  # those of the title
+    name_ids: Ids  # stems of capitalised words, and of all words in scripts without case
+    skeleton_ids: Ids  # consonants of those words
+    place_ids: Ids  # countries and cities named
+    country_ids: Ids  # countries named, or of cities named; without any, the outlet's
+    points: NDArray[np.float32]  # cities named: rows of latitude, longitude in degrees
+    abroad: bool  # whether country_ids are named in the text, not only the outlet's
     number_ids: Ids
     vector: NDArray[np.float16] | None = field(repr=False)
 
 
 def profile(item: StoryItem) -> Profile:
-    """The profile of `item`; about 0.3 ms."""
+    """The profile of `item`; about 0.5 ms."""
     title, summary = match_title(item.title, item.outlet), match_summary(item.summary)
-    text = f"{title}. {summary}"
+    title_words = words_of(title[:MAX_TEXT_CHARS])
+    words = title_words + words_of(summary[: max(0, MAX_TEXT_CHARS - len(title))])
+    named = [word for word in words if word.named]
+    places = Gazetteer.load().find(words, item.country)[:MAX_PLACES]
+    countries = {place.country for place in places}
     return Profile(
         item_id=item.item_id,
         language=item.language.split("-", 1)[0],
@@ -49,17 +63,29 @@ def profile(item: StoryItem) -> Profile:
         outlet_id=item.outlet_id,
         at=item.at,
         hours=item.at.timestamp() / 3600,
-        gram_ids=_ids(_grams(text)),
-        name_ids=_ids(name_stems(text)),
-        number_ids=_ids(f"{value:g}" for value in numbers_in(text)),
+        words=len(words),
+        gram_ids=_ids(_grams(words)),
+        title_ids=_ids(_grams(title_words)),
+        name_ids=_ids(name_stems(words)),
+        skeleton_ids=_ids({bones for word in named if len(bones := skeleton(word.folded)) > 2}),  # noqa: PLR2004 - two consonants say little
+        place_ids=_ids(f"{place.country}{place.number if place.city else ''}" for place in places),
+        country_ids=_ids(countries or {item.country}),
+        points=_points(places),
+        abroad=bool(countries),
+        number_ids=_ids(f"{value:g}" for value in numbers_in(f"{title}. {summary}"[:MAX_TEXT_CHARS])),
         vector=None if item.vector is None else item.vector.astype(np.float16),
     )
 
 
-def _grams(text: str) -> list[str]:
+def _points(places: list[Place]) -> NDArray[np.float32]:
+    rows = [(place.latitude, place.longitude) for place in places if place.city]
+    return np.array(rows, dtype=np.float32).reshape(-1, 2)
+
+
+def _grams(words: list[Word]) -> list[str]:
     grams = []
-    for word in folded_words(text):
-        padded = f" {word} "
+    for word in words:
+        padded = f" {word.folded} "
         grams += [padded[i : i + 4] for i in range(max(1, len(padded) - 3))]
     return list(dict.fromkeys(grams))[:MAX_GRAMS]
 

@@ -15,68 +15,128 @@ __all__ = ["FEATURES", "PairModel", "pair_features"]
 
 Floats = NDArray[np.float64]
 FEATURES: Final = (
-    "dense", "grams", "names", "numbers", "days", "days2", "same_language", "same_outlet",
-    "same_dense", "same_grams", "same_names",
+    "dense", "grams", "title", "names", "names_in", "skeletons", "skeletons_in", "names_clash",
+    "places", "places_in", "countries", "countries_clash", "near", "far", "numbers", "numbers_in", "numbers_clash",
+    "days", "days2", "brevity", "same_language", "same_outlet", "same_country",
+    "same_dense", "same_grams", "same_title", "same_names", "same_skeletons", "outlet_grams", "outlet_clash", "outlet_days",
 )  # fmt: skip
+NEAR_KM: Final = 40.0
+FAR_KM: Final = 250.0
+DEGREE_KM: Final = 111.2
 
 
 class _Sparse:
-    """Cosines of one item's hashed ids with those of others, weighted by inverse document frequency."""
+    """Overlap of one item's hashed ids with those of others, weighted by inverse document frequency."""
 
     def __init__(self) -> None:
         self._weights = np.zeros(BUCKETS, dtype=np.float64)
 
-    def cosines(self, own: Ids, others: Sequence[Ids], counts: NDArray[np.int32], total: int) -> Floats:
-        lengths = np.array([len(ids) for ids in others])
-        result = np.zeros(len(others))
-        if not len(own) or not lengths.any():
-            return result
+    def overlap(
+        self, own: Ids, others: Sequence[Ids], counts: NDArray[np.int32], total: int
+    ) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+        """Cosine; weight shared over the lesser weight of the two; whether both have ids but share none."""
+        lengths = np.fromiter((len(ids) for ids in others), dtype=np.int64, count=len(others))
+        cosine, inside = np.zeros(len(others)), np.zeros(len(others))
+        some = lengths > 0
+        if not len(own) or not some.any():
+            return cosine, inside, np.zeros(len(others), dtype=np.bool_)
         joined = np.concatenate([ids for ids in others if len(ids)])
-        starts = np.concatenate(([0], np.cumsum(lengths[lengths > 0])[:-1]))
-        own_idf = _idf(counts[own], total)
-        idf = _idf(counts[joined], total)
-        self._weights[own] = own_idf
-        dots = np.add.reduceat(self._weights[joined] * idf, starts)
+        starts = np.concatenate(([0], np.cumsum(lengths[some])[:-1]))
+        own_weight = _idf(counts[own], total) ** 2
+        weight = _idf(counts[joined], total) ** 2
+        self._weights[own] = 1.0
+        shared = np.add.reduceat(self._weights[joined] * weight, starts)
         self._weights[own] = 0.0
-        norms = np.sqrt(np.add.reduceat(idf * idf, starts)) * np.sqrt((own_idf**2).sum())
-        result[lengths > 0] = dots / np.maximum(norms, 1e-9)
-        return result
+        theirs, mine = np.add.reduceat(weight, starts), own_weight.sum()
+        cosine[some] = shared / np.sqrt(np.maximum(theirs * mine, 1e-9))
+        inside[some] = shared / np.maximum(np.minimum(theirs, mine), 1e-9)
+        return cosine, inside, some & (cosine <= 0)
 
 
 def _idf(counts: NDArray[np.int32], total: int) -> Floats:
-    result: Floats = np.log((total + 1.0) / (counts + 0.5)).clip(0.0)
+    result: Floats = np.log((total + 1.0) / (counts + 0.5)).clip(0.01)
     return result
 
 
 _SPARSE: Final = _Sparse()
 
 
+def _distances(item: Profile, others: Sequence[Profile]) -> Floats:
+    """Kilometres between the nearest of their cities; infinite when one names none. Flat-earth, good enough here."""
+    result = np.full(len(others), np.inf)
+    rows = [i for i, other in enumerate(others) if len(other.points)]
+    if not len(item.points) or not rows:
+        return result
+    lengths = [len(others[i].points) for i in rows]
+    theirs = np.concatenate([others[i].points for i in rows]).astype(np.float64)
+    mine = item.points.astype(np.float64)
+    north = theirs[:, None, 0] - mine[None, :, 0]
+    east = np.abs(theirs[:, None, 1] - mine[None, :, 1])
+    east = np.minimum(east, 360 - east) * np.cos(np.radians((theirs[:, None, 0] + mine[None, :, 0]) / 2))
+    nearest = np.hypot(north, east).min(1) * DEGREE_KM
+    result[rows] = np.minimum.reduceat(nearest, np.concatenate(([0], np.cumsum(lengths)[:-1])))
+    return result
+
+
 def pair_features(item: Profile, others: Sequence[Profile], stats: Statistics) -> Floats:
     """One row a pair, one column for each of FEATURES."""
     n = len(others)
-    table = np.zeros((n, len(FEATURES)))
-    column = {name: table[:, i] for i, name in enumerate(FEATURES)}
-    if item.vector is not None:
-        dimensions = len(item.vector)
-        rows = [i for i, other in enumerate(others) if other.vector is not None and len(other.vector) == dimensions]
-        if rows:
-            mine = item.vector.astype(np.float32) - stats.mean(item.language, dimensions)
-            theirs = np.stack([others[i].vector for i in rows]).astype(np.float32)
-            theirs -= np.stack([stats.mean(others[i].language, dimensions) for i in rows])
-            norms = np.sqrt(np.einsum("ij,ij->i", theirs, theirs)) * np.sqrt(mine @ mine)
-            column["dense"][rows] = (theirs @ mine) / np.maximum(norms, 1e-9)
-    column["grams"][:] = _SPARSE.cosines(item.gram_ids, [o.gram_ids for o in others], stats.grams, stats.items)
-    column["names"][:] = _SPARSE.cosines(item.name_ids, [o.name_ids for o in others], stats.names, stats.items)
-    column["numbers"][:] = _SPARSE.cosines(item.number_ids, [o.number_ids for o in others], stats.numbers, stats.items)
-    days = np.abs(np.array([o.hours for o in others]) - item.hours) / 24
-    column["days"][:] = days
-    column["days2"][:] = days**2
-    same = np.array([o.language == item.language for o in others], dtype=np.float64)
-    column["same_language"][:] = same
-    column["same_outlet"][:] = [o.outlet_id == item.outlet_id for o in others]
-    for name in ("dense", "grams", "names"):
-        column[f"same_{name}"][:] = same * column[name]
-    return table
+    value: dict[str, Floats | NDArray[np.bool_]] = {"dense": _dense(item, others, stats)}
+    value["grams"], _, _ = _SPARSE.overlap(item.gram_ids, [o.gram_ids for o in others], stats.grams, stats.items)
+    value["title"], _, _ = _SPARSE.overlap(item.title_ids, [o.title_ids for o in others], stats.grams, stats.items)
+    value["names"], value["names_in"], value["names_clash"] = _SPARSE.overlap(
+        item.name_ids, [o.name_ids for o in others], stats.names, stats.items
+    )
+    value["skeletons"], value["skeletons_in"], _ = _SPARSE.overlap(
+        item.skeleton_ids, [o.skeleton_ids for o in others], stats.skeletons, stats.items
+    )
+    value["places"], value["places_in"], _ = _SPARSE.overlap(
+        item.place_ids, [o.place_ids for o in others], stats.places, stats.items
+    )
+    value["countries"], _, clash = _SPARSE.overlap(
+        item.country_ids, [o.country_ids for o in others], stats.countries, stats.items
+    )
+    named = np.fromiter((o.abroad for o in others), dtype=np.float64, count=n)
+    value["countries_clash"] = clash * (0.5 * item.abroad + 0.5 * named)
+    kilometres = _distances(item, others)
+    value["near"] = np.exp(-kilometres / NEAR_KM)
+    value["far"] = np.where(np.isfinite(kilometres), kilometres > FAR_KM, 0.0)
+    value["numbers"], value["numbers_in"], value["numbers_clash"] = _SPARSE.overlap(
+        item.number_ids, [o.number_ids for o in others], stats.numbers, stats.items
+    )
+    days = np.abs(np.fromiter((o.hours for o in others), dtype=np.float64, count=n) - item.hours) / 24
+    value["days"], value["days2"] = days, days**2
+    lengths = np.fromiter((o.words for o in others), dtype=np.float64, count=n)
+    value["brevity"] = 1 / np.sqrt(np.maximum(1.0, np.minimum(lengths, item.words)))
+    same = np.fromiter((o.language == item.language for o in others), dtype=np.float64, count=n)
+    outlet = np.fromiter((o.outlet_id == item.outlet_id for o in others), dtype=np.float64, count=n)
+    value["same_language"], value["same_outlet"] = same, outlet
+    value["same_country"] = np.fromiter((o.country == item.country for o in others), dtype=np.float64, count=n)
+    for name in ("dense", "grams", "title", "names", "skeletons"):
+        value[f"same_{name}"] = same * value[name]
+    value["outlet_grams"], value["outlet_clash"] = outlet * value["grams"], outlet * value["numbers_clash"]
+    value["outlet_days"] = outlet * days
+    return np.stack([value[name] for name in FEATURES], axis=1).astype(np.float64)
+
+
+def _dense(item: Profile, others: Sequence[Profile], stats: Statistics) -> Floats:
+    """Cosine of the vectors, each less its language's mean; 0 where one has none."""
+    result = np.zeros(len(others))
+    if item.vector is None:
+        return result
+    dimensions = len(item.vector)
+    rows, vectors = [], []
+    for i, other in enumerate(others):
+        if other.vector is not None and len(other.vector) == dimensions:
+            rows.append(i)
+            vectors.append(other.vector)
+    if rows:
+        mine = item.vector.astype(np.float32) - stats.mean(item.language, dimensions)
+        theirs = np.stack(vectors).astype(np.float32)
+        theirs -= np.stack([stats.mean(others[i].language, dimensions) for i in rows])
+        norms = np.sqrt(np.einsum("ij,ij->i", theirs, theirs)) * np.sqrt(mine @ mine)
+        result[rows] = (theirs @ mine) / np.maximum(norms, 1e-9)
+    return result
 
 
 class PairModel:

@@ -24,6 +24,9 @@ class Statistics:
         self.items = 0
         self.grams = np.zeros(BUCKETS, dtype=np.int32)
         self.names = np.zeros(BUCKETS, dtype=np.int32)
+        self.skeletons = np.zeros(BUCKETS, dtype=np.int32)
+        self.places = np.zeros(BUCKETS, dtype=np.int32)
+        self.countries = np.zeros(BUCKETS, dtype=np.int32)
         self.numbers = np.zeros(BUCKETS, dtype=np.int32)
         self._prior = prior_means or {}
         self._sums: dict[str, NDArray[np.int64]] = {}
@@ -42,6 +45,9 @@ class Statistics:
         self.items += sign
         self.grams[profile.gram_ids] += sign
         self.names[profile.name_ids] += sign
+        self.skeletons[profile.skeleton_ids] += sign
+        self.places[profile.place_ids] += sign
+        self.countries[profile.country_ids] += sign
         self.numbers[profile.number_ids] += sign
         if profile.vector is not None:
             fixed = np.rint(profile.vector.astype(np.float64) * SCALE).astype(np.int64)

