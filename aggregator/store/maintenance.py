@@ -21,6 +21,7 @@ from aggregator.store.writer import Writer
 __all__ = ["Maintained", "backup", "backup_due", "maintain", "newest_good_backup", "reindex", "restore", "snapshot"]
 
 _BATCH = 50  # items in one transaction, about 20 ms
+_BREATH_S = 0.002  # between two transactions: a lock's next holder is whoever waits, not whoever comes first
 _LINES = 1000  # of a log in one transaction
 _TOMBSTONE_DAYS = 30  # after which an emptied item that no feed lists is forgotten
 _SPARE = 0.05  # part of the file that may be free pages: new items fill them
@@ -211,6 +212,8 @@ class _Run:
         self.pruned += self._writer.prune(item_ids, now=self._now)
 
     def _breathe(self) -> None:
+        """Let polls in between two transactions, and end the run when its time is over."""
+        time.sleep(_BREATH_S)
         if self._clock() >= self._deadline:
             raise _OutOfTimeError
 

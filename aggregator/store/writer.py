@@ -21,6 +21,7 @@ __all__ = ["Writer", "open_writer"]
 
 _OWN_CHECKPOINT_PAGES = 8000  # 32 MB of log, at which a commit brings it into the file when the thread does not keep up
 _CACHE_KIB = 64_000
+_OLDEST_SQLITE = (3, 37, 0)  # the first with STRICT tables
 _LOG_BYTES = 64_000_000  # what is left of the log on the disk after a checkpoint
 
 
@@ -67,6 +68,8 @@ def open_writer(
     Raises StoreLockedError (another daemon runs; names its process), StoreTooNewError (a newer version wrote the file:
     not one byte is changed), StoreDamagedError (names the newest good backup; nothing is changed), StoreError.
     """
+    if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+        raise StoreError(f"this Python has SQLite {sqlite3.sqlite_version}; 3.37 or later is needed")
     backups = backups or backup_directory(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -97,6 +97,33 @@ def migrations_connection(path):
     return connect(path, "rw", timeout_s=5)
 
 
+def test_every_table_is_strict(tmp_path):
+    """No table of ours takes a value of a type that its column does not name."""
+    path = tmp_path / "a.db"
+    open_writer(path, now=NOW).close()
+    with closing(migrations_connection(path)) as db:
+        tables = db.execute(
+            "SELECT name, strict FROM pragma_table_list WHERE schema = 'main' AND type = 'table'"
+        ).fetchall()
+    ours = {t["name"]: t["strict"] for t in tables if not t["name"].startswith(("sqlite_", "_sqlite_"))}
+    assert len(ours) > 15
+    assert {name for name, strict in ours.items() if not strict} == set()
+
+
+def test_what_may_be_deleted_is_found_by_its_children(tmp_path):
+    """Deleting an item or a story looks up each table that refers to it by an index, never by reading all of it."""
+    path = tmp_path / "a.db"
+    open_writer(path, now=NOW).close()
+    with closing(migrations_connection(path)) as db:
+        missing = []
+        for (table,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall():
+            for key in db.execute(f"PRAGMA foreign_key_list({table})").fetchall():
+                if key["table"] in ("items", "stories"):
+                    found = db.execute(f"EXPLAIN QUERY PLAN SELECT 1 FROM {table} WHERE {key['from']} = 1").fetchall()  # noqa: S608
+                    missing += [(table, key["from"]) for step in found if step["detail"].startswith("SCAN")]
+    assert missing == []
+
+
 def test_views_follow_the_program(tmp_path):
     """A view that differs from the program's is made anew at the daemon's start, without a step of the schema's history."""
     path = tmp_path / "a.db"
