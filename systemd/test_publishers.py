@@ -26,7 +26,9 @@ class Names(socketserver.BaseRequestHandler):
         question, kind = query[12 : at + 5], query[at + 1 : at + 3]
         number = labels[0].removeprefix("outlet-")
         known = labels[1:] == ["test"] and number.isdigit()
-        answer = b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04" + bytes((127, 1, 0, int(number) + 1)) if known else b""
+        answer = (
+            b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04" + bytes((127, 1, 0, int(number) + 1)) if known else b""
+        )
         answer = answer if kind == b"\x00\x01" else b""
         flags = b"\x81\x80" if known else b"\x81\x83"
         counts = b"\x00\x01" + len(answer[:1]).to_bytes(2) + bytes(4)
@@ -38,7 +40,8 @@ def main(catalogue: str) -> None:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with Publisher(FEEDS, items=6) as publisher:
         specs = [
-            FeedSpec(publisher.url(n).replace(f"127.1.0.{n + 1}", f"outlet-{n}.test"), f"Outlet {n}", "GB", "en") for n in range(FEEDS)
+            FeedSpec(publisher.url(n).replace(f"127.1.0.{n + 1}", f"outlet-{n}.test"), f"Outlet {n}", "GB", "en")
+            for n in range(FEEDS)
         ]
         Path(catalogue).write_text(toml_of_feeds(specs), encoding="utf-8")
         while True:
