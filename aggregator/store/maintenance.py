@@ -71,6 +71,14 @@ class Maintained:
     more: bool = False
     warnings: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        """One line for people."""
+        told = (
+            f"{self.pruned} items pruned, {self.forgotten} forgotten, {self.log_rows} rows of logs deleted, "
+            f"{self.freed_pages} pages given back"
+        )
+        return "; ".join([told, *(["there is more to do"] if self.more else []), *self.warnings])
+
 
 class _OutOfTimeError(Exception):
     """The run's budget is spent."""

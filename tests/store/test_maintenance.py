@@ -182,3 +182,10 @@ def test_a_reader_that_holds_a_transaction(desk, monkeypatch):
     assert reader.communicate()[0] == "1\n"  # it saw one moment all the time
     done = maintain(writer, Retention(), now=NOW)
     assert (done.wal_bytes, done.warnings) == (0, ())
+
+
+def test_a_run_says_what_it_did(aged):
+    """What a person reads of a run names each kind of work, and that there is more."""
+    done = maintain(aged.writer, Retention(items_days=30), now=aged.now)
+    assert str(done).startswith("4 items pruned, 0 forgotten, ")
+    assert "there is more" in str(maintain(aged.writer, Retention(items_days=30), now=aged.now, budget_s=0))
