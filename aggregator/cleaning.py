@@ -21,6 +21,16 @@ _UNSAFE: Final = re.compile(
 )
 # Those of them that count as printable.
 _UNSAFE_BUT_PRINTABLE: Final = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u3164\ufe00-\ufe0d\uffa0]")
+# Runs of combining marks that no language has: to put them in order takes time that grows with the square of their number.
+# The Unicode Stream-Safe Text Format (UAX #15, section 13) allows 30.
+_MARKS: Final = "".join(
+    c
+    for first, last in ((0x300, 0x3100), (0xA600, 0xAC00), (0xFB1E, 0xFE30), (0x10100, 0x12000), (0x16A00, 0x1E950))
+    for c in map(chr, range(first, last))
+    if unicodedata.combining(c)
+)
+_RUN: Final = re.compile(r"[^\w\s]{31}")  # found faster
+_PILE: Final = re.compile(f"([{re.escape(_MARKS)}]{{30}})[{re.escape(_MARKS)}]+")
 # Joiners carry meaning in Arabic, Persian, Syriac, Indic, Sinhala, Mongolian and Khmer writing, and in emoji sequences;
 # anywhere else they only make equal texts differ.
 _JOINERS: Final = re.compile(
@@ -47,6 +57,8 @@ def plain(text: str) -> str:
 
     Joiners (U+200C, U+200D) stay where the writing needs them: Persian, Indic scripts, emoji.
     """
+    if not text.isascii() and _RUN.search(text):
+        text = _PILE.sub(r"\1", text)
     if text.isprintable() and (
         text.isascii() or (unicodedata.is_normalized("NFC", text) and not _UNSAFE_BUT_PRINTABLE.search(text))
     ):

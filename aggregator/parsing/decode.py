@@ -122,19 +122,17 @@ def _codec(label: str) -> str:
 
 
 def _utf16_or_32(head: bytes) -> str:
-    """The kind of UTF-16/32 that `head` (without a mark) is in: "<" and the letter after it stand among zero bytes."""
-    start = head.lstrip(b"\x00 \t\r\n")[:1]
-    if start != b"<":
+    """The kind of UTF-16/32 that `head` (without a mark) is in: "<" stands before or behind its zero bytes."""
+    if head.lstrip(b"\x00 \t\r\n")[:1] != b"<":
         return ""
     at = head.index(b"<")
-    zeros = head[at : at + 4].count(0), head[max(0, at - 3) : at].count(0)
-    if zeros[0] == 3:  # noqa: PLR2004 - "<" and three zero bytes
-        return "utf-32-le"
-    if zeros[1] == 3:  # noqa: PLR2004 - the same the other way round
+    if head[at - at % 4 : at] == b"\x00\x00\x00":
         return "utf-32-be"
-    if head[at + 1 : at + 2] == b"\x00":
-        return "utf-16-le"
-    return "utf-16-be" if at and head[at - 1] == 0 else ""
+    if at % 2:
+        return "utf-16-be" if head[at - 1] == 0 else ""
+    if head[at + 1 : at + 4] == b"\x00\x00\x00":
+        return "utf-32-le"
+    return "utf-16-le" if head[at + 1 : at + 2] == b"\x00" else ""
 
 
 def _nearly_utf8(body: bytes) -> str:
@@ -165,12 +163,13 @@ def _decode(body: bytes, content_type: str, language: str) -> tuple[str, str, st
     header = _HEADER_CHARSET.search(content_type)
     declared = _XML_CHARSET.match(body[:_HEAD])
     labels = [found for found in (header and header[1], declared and declared[1].decode("ascii")) if found]
-    if b"\x1b" not in body:  # ISO-2022-JP is ASCII to the eye
-        try:
-            return body.decode("utf-8"), "utf-8", ""
-        except UnicodeDecodeError:
-            pass
     names = [name for name in map(_codec, labels) if name and not name.startswith(("utf-16", "utf-32"))]
+    escaped = [name for name in names if name.startswith("iso2022") and b"\x1b" in body]  # ASCII to the eye
+    for name in (*escaped, "utf-8"):
+        try:
+            return body.decode(name), name, ""
+        except UnicodeDecodeError:
+            continue
     near = _nearly_utf8(body)
     if near:
         return near, "utf-8", "not all of it is UTF-8"

@@ -3,6 +3,7 @@
 import io
 import re
 import time
+from itertools import islice
 from typing import Any, Final
 
 import feedparser
@@ -24,13 +25,16 @@ _HTML_ROOT: Final = re.compile(r"<(?:!doctype\s+html|html|head|body)\b", re.IGNO
 _LOOK: Final = 5_000  # characters in which a feed's first element must begin
 # Runs of text that feedparser's pattern for e-mail addresses would chew on, in documents that expat could not read.
 _LONG_PERSON: Final = re.compile(
-    r"(<(?:\w{1,20}:)?(?:author|creator|contributor|managingeditor|webmaster|publisher|name|email|owner)\b[^<>]{0,500}>"
+    r"(<(?:\w{1,20}:)?(?:author|creator|contributor|managingeditor|webmaster|publisher|name|email|owner|keywords|tags)\b[^<>]{0,500}>"
     r"\s{0,50}(?:<!\[CDATA\[)?[^<]{300})[^<]+",
     re.IGNORECASE,
 )
 _LOOSE_ENTRY: Final = re.compile(r"<((?:\w{1,20}:)?(?:item|entry))(?=[\s>])(?:(?!</?\1[\s>]).)*</\1\s*>", re.IGNORECASE | re.DOTALL)  # fmt: skip
 _SKIPPED: Final = re.compile(r"<skip(Hours|Days)\b[^<>]*>(.{0,2000}?)</skip", re.IGNORECASE | re.DOTALL)
 _SKIP: Final = re.compile(r"<(?:hour|day)\b[^<>]*>\s*(\w{1,10})\s*<", re.IGNORECASE)
+_LOOSE_TAG: Final = re.compile(r"</?(?:\w{1,20}:)?(?:category|subject)\b[^<>]*>", re.IGNORECASE)
+_MAX_LOOSE: Final = 2_000_000  # characters; feedparser's lenient parser takes about 4 µs for each
+_MAX_LOOSE_TAGS: Final = 3_000
 _MAX_IMAGES: Final = 5
 
 # feedparser would read each date by six parsers, whose answers nobody here asks for.
@@ -57,7 +61,7 @@ def _parse(job: ParseJob, limits: Limits) -> ParsedFeed | ParseFailed:
     text = decoded.text.lstrip()
     notes = [decoded.warning] if decoded.warning else []
     if text.startswith(("{", "[")):
-        raw = jsonfeed.read(text)
+        raw = jsonfeed.read(text, limits.max_entries)
         if raw is None:
             return ParseFailed(FailureReason.NOT_A_FEED, "JSON, but no JSON Feed")
         return _finish(raw, _by_content(raw), job, limits, notes)
@@ -78,6 +82,8 @@ def _parse(job: ParseJob, limits: Limits) -> ParsedFeed | ParseFailed:
 def _strict(layout: Layout, job: ParseJob, limits: Limits, notes: list[str]) -> ParsedFeed | ParseFailed:
     """A well-formed document: feedparser sees only its head and the entries not seen before."""
     if not layout.regular:
+        if any(span.heavy for span in layout.entries):
+            return ParseFailed(FailureReason.PARSE, "an entry with too many elements")
         raw = read_document(layout.data)
         if raw is None:
             return _no_feed(layout)
@@ -88,6 +94,9 @@ def _strict(layout: Layout, job: ParseJob, limits: Limits, notes: list[str]) -> 
     listed = list(zip(layout.entries, digests, strict=True))
     skipped = [digest in job.seen for digest in digests[: limits.max_entries]]
     skipped += [True] * (len(listed) - len(skipped))
+    if any(span.heavy for span, _ in listed):
+        notes.append("an entry with too many elements was left out")
+        skipped = [skip or span.heavy for (span, _), skip in zip(listed, skipped, strict=True)]
     raw = read_document(layout.without(span for (span, _), skip in zip(listed, skipped, strict=True) if skip))
     if raw is None:
         return _no_feed(layout)
@@ -112,8 +121,17 @@ def _loose(text: str, job: ParseJob, limits: Limits, notes: list[str]) -> Parsed
     """A document that is no XML: feedparser's lenient parser takes it as a whole."""
     if _HTML_ROOT.match(text):
         return ParseFailed(FailureReason.NOT_A_FEED, f"an HTML page; it begins with {text[:40]!r}")
+    if len(text) > _MAX_LOOSE:
+        notes.append(f"{len(text)} characters that are not well-formed; {_MAX_LOOSE} are taken")
+        text = text[:_MAX_LOOSE]
     text = _LONG_PERSON.sub(r"\1", text)
-    slices = [found[0] for found in _LOOSE_ENTRY.finditer(text)]
+    if text.count("<category") + text.count(":subject>") + text.count(":category") > _MAX_LOOSE_TAGS:
+        text = _LOOSE_TAG.sub("", text)
+    found = list(islice(_LOOSE_ENTRY.finditer(text), limits.max_entries + 1))
+    if len(found) > limits.max_entries:
+        notes.append(f"more than {limits.max_entries} entries; {limits.max_entries} are taken")
+        text = text[: found.pop().start()]
+    slices = [one[0] for one in found]
     raw = read_document(text.encode("utf-8", "replace"))
     if raw is None:
         return ParseFailed(FailureReason.NOT_A_FEED, "no feed, and not well-formed")

@@ -23,8 +23,11 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
-def read(text: str) -> RawFeed | None:
-    """The feed that the JSON text is, or None when it is something else. Raises RecursionError on too deep nesting."""
+def read(text: str, most: int) -> RawFeed | None:
+    """The feed that the JSON text is, with its first `most` items; None when it is something else.
+
+    Raises RecursionError on too deep nesting.
+    """
     try:
         data = msgspec.json.decode(text.encode("utf-8", "replace"))
     except (msgspec.DecodeError, UnicodeError):
@@ -39,7 +42,7 @@ def read(text: str) -> RawFeed | None:
         homepage=_str(data.get("home_page_url")),
         language=_str(data.get("language")),
         hub=hubs[0] if hubs else "",
-        entries=tuple(_entry(item, _authors(data)) for item in _dicts(data["items"])),
+        entries=tuple(_entry(item, _authors(data)) for item in _dicts(data["items"][:most])),
     )
 
 

@@ -9,13 +9,15 @@ import binascii
 import re
 from functools import lru_cache
 from typing import Final
-from urllib.parse import parse_qsl, quote, unquote_to_bytes, urljoin, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote_to_bytes, urljoin, urlsplit
 
 from aggregator.parsing.tracking import is_tracking
 
 __all__ = ["absolute", "canonical", "is_site_root"]
 
 _MAX: Final = 4096  # characters; what is longer is cut off before anything looks at it
+_ABSOLUTE: Final = re.compile(r"https?://[A-Za-z0-9.-]{1,255}(?::[0-9]{1,5})?(?:[/?#][!#-;=?-Z_a-z~\[\]]*)?\Z")
+_PLAIN_PATH: Final = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?\Z")
 _SCHEME: Final = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
 _CONTROLS: Final = re.compile("[\x00-\x20\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
 _PERCENT: Final = re.compile(r"%[0-9A-Fa-f]{2}")
@@ -51,7 +53,10 @@ _PROXIES: Final = frozenset(
 
 def absolute(url: str, base: str) -> str:
     """`url` resolved against `base`, free of white space and controls; "" unless the result is http or https."""
-    url = _CONTROLS.sub("", url[:_MAX]).strip("<>\"'")
+    url = url[:_MAX]
+    if _ABSOLUTE.match(url):
+        return url
+    url = _CONTROLS.sub("", url).strip("<>\"'")
     if not url:
         return ""
     if url.startswith("www.") and "/" not in url.partition(".")[0]:
@@ -83,19 +88,19 @@ def canonical(url: str, original: str = "") -> str:
     for _ in range(3):
         if not url:
             return ""
-        if original and urlsplit(url).hostname in _PROXIES:
+        parts = urlsplit(url)
+        if original and parts.hostname in _PROXIES:
             url, original = absolute(original, "") or url, ""
             continue
-        target = _unwrapped(url)
+        target = _unwrapped(url, parts)
         if target == url:
-            break
+            return _normal(parts)
         url = target
-    return _normal(url)
+    return _normal(urlsplit(url))
 
 
-def _unwrapped(url: str) -> str:
+def _unwrapped(url: str, parts: SplitResult) -> str:
     """The target that a redirector's or an AMP cache's address carries, or `url` itself."""
-    parts = urlsplit(url)
     host = (parts.hostname or "").lower()
     if host in _TARGETS:
         for name, value in parse_qsl(parts.query):
@@ -150,9 +155,8 @@ def _host(name: str) -> str:
     return _MOBILE.sub("", name) if not name.startswith("www.gov.") else name
 
 
-def _normal(url: str) -> str:
+def _normal(parts: SplitResult) -> str:
     try:
-        parts = urlsplit(url)
         port = parts.port
     except ValueError:
         return ""
@@ -165,28 +169,33 @@ def _normal(url: str) -> str:
         host += f":{port}"
     path = _path(parts.path)
     query = _query(parts.query)
-    if "#!" in url and not query and path in ("", "/"):  # the article is named in the fragment (old AJAX sites)
+    if (
+        parts.fragment.startswith("!") and not query and path in ("", "/")
+    ):  # the article is named in the fragment (old AJAX sites)
         query = "_escaped_fragment_=" + _percent(parts.fragment[1:], "/=&")
     return f"https://{host}{path}" + (f"?{query}" if query else "")
 
 
 def _path(path: str) -> str:
-    path = _SESSION.sub("", path)
-    path = re.sub("/{2,}", "/", path)
-    path = _percent(path, "/:@!$&'()*+,;=~")
-    kept: list[str] = []
-    for part in path.split("/"):
-        if part == "..":
-            if len(kept) > 1:
-                kept.pop()
-        elif part != ".":
-            kept.append(part)
-    path = "/".join(kept)
+    path = path if _PLAIN_PATH.match(path) else _clean_path(path)
     for pattern in (_AMP_PATH, _INDEX):
         shorter = pattern.sub("", path)
         path = shorter if len(shorter) > 1 or pattern is _INDEX else path
     path = _AMP_FRONT.sub("/", path)
     return path.rstrip("/")
+
+
+def _clean_path(path: str) -> str:
+    """Without session ids, empty and dot segments, percent-encoded in one way."""
+    path = re.sub("/{2,}", "/", _SESSION.sub("", path))
+    kept: list[str] = []
+    for part in _percent(path, "/:@!$&'()*+,;=~").split("/"):
+        if part == "..":
+            if len(kept) > 1:
+                kept.pop()
+        elif part != ".":
+            kept.append(part)
+    return "/".join(kept)
 
 
 def _query(query: str) -> str:
