@@ -43,8 +43,8 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
 	@touch $@ $(VENV)/.runtime
 
 lock:  ## write requirements/*.txt again from pyproject.toml (needs uv: pipx install uv)
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra embed --extra web pyproject.toml -o requirements/runtime.txt
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra embed --extra parquet --extra web --group dev pyproject.toml -o requirements/dev.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra embed --extra web --extra metrics pyproject.toml -o requirements/runtime.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra embed --extra parquet --extra web --extra metrics --group dev pyproject.toml -o requirements/dev.txt
 
 install:  ## as root: put the program, /etc/aggregator and the units in place, or a newer version in the place of an older
 	$(if $(filter-out python3,$(PYTHON)),PYTHON=$(PYTHON)) systemd/install.sh

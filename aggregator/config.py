@@ -21,6 +21,7 @@ from aggregator.errors import ConfigError
 from aggregator.models import FeedSpec
 
 __all__ = [
+    "Alerts",
     "Backup",
     "Config",
     "Database",
@@ -29,6 +30,7 @@ __all__ = [
     "Fetching",
     "Limits",
     "Log",
+    "Metrics",
     "Polling",
     "Reader",
     "Retention",
@@ -167,6 +169,22 @@ class Backup(_Table, frozen=True):
     directory: str = ""
 
 
+class Alerts(_Table, frozen=True):
+    """`[alerts]`: what wants a person's attention. All are rows of `changes`; `command` hears of them too."""
+
+    command: tuple[str, ...] = ()
+    per_hour: Positive = 12
+    behind_s: Positive = 900
+    disk_free_mb: Natural = 1000
+    dead_days: Positive = 7
+
+
+class Metrics(_Table, frozen=True):
+    """`[metrics]`: figures for Prometheus, on loopback. Port 0 switches them off."""
+
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 0
+
+
 class Log(_Table, frozen=True):
     """`[log]`: what is written to standard error."""
 
@@ -189,6 +207,8 @@ class Config(_Table, frozen=True):
     translation: Translation = Translation()
     retention: Retention = Retention()
     backup: Backup = Backup()
+    alerts: Alerts = Alerts()
+    metrics: Metrics = Metrics()
     log: Log = Log()
     source: str = ""  # the file it was read from; set by load_config, not by the file
 

@@ -313,11 +313,11 @@ CREATE TABLE changes (
   -- Append-only sequence of all that happened: follow it with WHERE seq > ?
   seq INTEGER PRIMARY KEY AUTOINCREMENT,  -- grows; no number is used twice
   at TEXT NOT NULL,                       -- when
-  kind TEXT NOT NULL CHECK (kind IN ('new', 'edited', 'clustered', 'moved', 'merged', 'split', 'retracted', 'pruned', 'enriched', 'feed_state', 'restored')), -- what
+  kind TEXT NOT NULL CHECK (kind IN ('new', 'edited', 'clustered', 'moved', 'merged', 'split', 'retracted', 'pruned', 'enriched', 'feed_state', 'alert', 'restored')), -- what
   item_id INTEGER,                        -- the item, when it is about one
   story_id INTEGER,                       -- the story it is in now, when it is about one
   feed_id INTEGER,                        -- the feed, when it is about one
-  detail TEXT CHECK (detail IS NULL OR json_valid(detail)) -- JSON object: edited: changed; moved: from; merged: from; split: from, items; enriched: language, texts; feed_state: from, to, why; restored: backup
+  detail TEXT CHECK (detail IS NULL OR json_valid(detail)) -- JSON object: edited: changed; moved: from; merged: from; split: from, items; enriched: language, texts; feed_state: from, to, why; alert: alert, message, over; restored: backup
 ) STRICT;
 
 CREATE TABLE notes (
