@@ -15,6 +15,7 @@ _TITLE_WINDOW: Final = timedelta(hours=48)
 _REPEATED: Final = timedelta(hours=3)  # apart from which equal titles over unlike texts are a column, not an article
 _SHORT_TITLE: Final = 3  # words; "Weather" or "Sports news" name no article
 _WORD: Final = re.compile(r"\w+")
+_NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
 _DATE_MOVES: Final = timedelta(minutes=1)
 
 
@@ -81,7 +82,7 @@ class _View:
 
     def _match(self, item: Item) -> KnownItem | None:
         by_guid = self._guids.get(item.guid) or self._known.by_guid.get(item.guid)
-        if by_guid and _same_by_guid(item, by_guid):
+        if by_guid and _same_by_guid(item, by_guid, shared=item.canonical_url in self._shared):
             return by_guid
         if item.canonical_url not in self._shared:
             by_url = self._urls.get(item.canonical_url) or self._known.by_url.get(item.canonical_url)
@@ -107,9 +108,12 @@ def _as_known(item: Item, item_id: int, now: datetime) -> KnownItem:
     )
 
 
-def _same_by_guid(item: Item, known: KnownItem) -> bool:
-    """A guid holds unless link and title both say otherwise; a title that was reworded still agrees."""
-    if item.canonical_url and item.canonical_url == known.canonical_url:
+def _same_by_guid(item: Item, known: KnownItem, *, shared: bool) -> bool:
+    """A guid holds unless link and title both say otherwise; a title that was reworded still agrees.
+
+    `shared`: the link is that of several articles of the body, so that it agrees with none.
+    """
+    if not shared and item.canonical_url and item.canonical_url == known.canonical_url:
         return True
     if item.title_key == known.title_key or _overlap(item.title_key, known.title_key) >= 0.5:  # noqa: PLR2004 - half of the words
         return True
@@ -127,7 +131,13 @@ def _same_by_title(item: Item, known: KnownItem, now: datetime) -> bool:
     alike = _overlap(item.summary or item.body[:500], known.summary or known.body[:500])
     if len(item.title_key.split()) < _SHORT_TITLE and len(item.title_key) < 12:  # noqa: PLR2004 - characters, for scripts without spaces
         return alike >= 0.7 and apart <= _REPEATED  # noqa: PLR2004
+    if apart > _REPEATED and _numbers(item.summary) != _numbers(known.summary):
+        return False  # a daily form: yesterday's exchange rates and today's, under one headline
     return alike >= 0.3 or apart <= _REPEATED or not (item.summary and known.summary)  # noqa: PLR2004
+
+
+def _numbers(text: str) -> frozenset[str]:
+    return frozenset(_NUMBER.findall(text))
 
 
 def _overlap(a: str, b: str) -> float:

@@ -87,7 +87,8 @@ def make_item(entry: RawEntry, digest: bytes, job: ParseJob, language: str, limi
     published, raw_date, source = _published(entry.dates, job, language or own_language)
     key = title_key(title, job.outlet)
     return Item(
-        guid=guid or link or f"urn:title:{entry_digest(key.encode()).hex()}",
+        # Without one: link and title, as some feeds give all their articles the link of one page.
+        guid=guid or f"{link or 'urn:title'}#{entry_digest(key.encode()).hex()}",
         url=link,
         canonical_url=canonical(link, absolute(entry.original, base)) if link else "",
         title=title,
