@@ -13,7 +13,7 @@ from typing import Literal
 from aggregator.models import iso
 from aggregator.store.catalogue import Catalogue
 from aggregator.store.fulltext import add_to_index, remove_from_index
-from aggregator.store.stories import SHORT_SUMMARY
+from aggregator.store.stories import SHORT_SUMMARY, Stories
 
 __all__ = ["Call", "Enrichment", "MadeTexts", "PageText", "Spent", "Task", "Waiting"]
 
@@ -116,7 +116,7 @@ class PageText:
     tags: tuple[str, ...] = ()
 
 
-class Enrichment(Catalogue):
+class Enrichment(Catalogue, Stories):
     """Texts beside the outlets' own."""
 
     def save_page_body(self, item_id: int, page: PageText, *, now: datetime) -> bool:
@@ -207,7 +207,7 @@ class Enrichment(Catalogue):
         db.execute(_METADATA, (page.author, page.image_url, tags, item_id))
         if len(row["summary"]) < SHORT_SUMMARY:
             db.execute("DELETE FROM vectors WHERE item_id = ?", (item_id,))
-            db.execute("INSERT OR IGNORE INTO to_cluster VALUES (?)", (item_id,))
+            self.wait_again(db, item_id)
         db.execute(_CHANGE, (iso(now), item_id, None, json.dumps({"texts": ["body"]})))
         return True
 

@@ -277,7 +277,7 @@ class Polls(Catalogue, Stories):
         add_to_index(db, item_id, item.title, item.summary, body[0] if body else "")
         if "title" in changed or "summary" in changed:
             db.execute("DELETE FROM vectors WHERE item_id = ?", (item_id,))
-            db.execute("INSERT OR IGNORE INTO to_cluster VALUES (?)", (item_id,))
+            self.wait_again(db, item_id)
         put_item_change(db, "edited", item_id, now, {"changed": list(changed)})
         story = db.execute("SELECT story_id FROM story_items WHERE item_id = ?", (item_id,)).fetchone()
         if story:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from aggregator.models import Assignment, Merge, Move, Repair, Split, StoryItem, Vector, iso
@@ -88,6 +89,10 @@ class Stories(Store):
 
     reader_language = "en"
 
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        super().__init__(connection, path)
+        self._handed_out: dict[int, bool] = {}  # by to_cluster; True: its text changed since
+
     # --- what the clusterer reads ---------------------------------------------------------------------------------
 
     def to_cluster(self, limit: int, model: str | None = None) -> list[StoryItem]:
@@ -95,7 +100,10 @@ class Stories(Store):
 
         With their vectors when stored: of any model, or of this one.
         """
-        return [story_item_of(row) for row in self.rows(_TO_CLUSTER, {"limit": limit, "model": model})]
+        with self._held():
+            waiting = [story_item_of(row) for row in self.rows(_TO_CLUSTER, {"limit": limit, "model": model})]
+            self._handed_out.update((item.item_id, False) for item in waiting)
+        return waiting
 
     def live_items(self, since: datetime, model: str | None) -> Iterator[StoredMember]:
         """Every member of the stories whose latest item is of `since` or later, in the order in which they were clustered.
@@ -114,11 +122,14 @@ class Stories(Store):
         return [story_item_of(r) for r in self.rows(_LACKING, {"model": model, "since": iso(since), "limit": limit})]
 
     def save_vectors(self, model: str, pairs: Iterable[tuple[int, Vector]]) -> None:
-        """Store vectors by item_id, in half precision (see values.stored_form); an item that is gone is left out."""
+        """Store vectors by item_id, in half precision (see values.stored_form).
+
+        Left out: an item that is gone, and one whose text changed after `to_cluster` gave it.
+        """
         with self.transaction() as db:
             db.executemany(
                 "INSERT OR REPLACE INTO vectors SELECT item_id, ?, ? FROM items WHERE item_id = ? AND pruned_at IS NULL",
-                [(model, blob_of(vector), item_id) for item_id, vector in pairs],
+                [(model, blob_of(vector), item_id) for item_id, vector in pairs if not self._handed_out.get(item_id)],
             )
 
     def next_story_id(self) -> int:
@@ -162,7 +173,8 @@ class Stories(Store):
                 touched.update(dict.fromkeys(self._assign(db, assignment, now)))
             for repair in repairs:
                 touched.update(dict.fromkeys(self._repair(db, repair, now)))
-            db.executemany("DELETE FROM to_cluster WHERE item_id = ?", [(item_id,) for item_id in done])
+            for item_id in done:
+                self._settle(db, item_id)
             self._refresh_all(db, touched, leads or {}, now)
             _put_states(db, states or {})
 
@@ -182,12 +194,25 @@ class Stories(Store):
         sql = "SELECT m.item_id FROM json_each(?) AS j JOIN story_items AS m ON m.item_id = j.value"
         return {row[0] for row in self.rows(sql, (json.dumps(list(item_ids)),))}
 
+    # --- the line ---------------------------------------------------------------------------------------------------
+
+    def wait_again(self, db: sqlite3.Connection, item_id: int) -> None:
+        """Put an item whose text changed into the line, also when its old text is being looked at just now."""
+        db.execute("INSERT OR IGNORE INTO to_cluster VALUES (?)", (item_id,))
+        if item_id in self._handed_out:
+            self._handed_out[item_id] = True
+
+    def _settle(self, db: sqlite3.Connection, item_id: int) -> None:
+        """Take an item out of the line, unless what was decided on is not its text any more."""
+        if not self._handed_out.pop(item_id, False):
+            db.execute("DELETE FROM to_cluster WHERE item_id = ?", (item_id,))
+
     # --- rows -----------------------------------------------------------------------------------------------------
 
     def _assign(self, db: sqlite3.Connection, assignment: Assignment, now: datetime) -> list[int]:
         """Put one item into its story; the stories that this changes."""
         item_id, story_id = assignment.item_id, assignment.story_id
-        db.execute("DELETE FROM to_cluster WHERE item_id = ?", (item_id,))
+        self._settle(db, item_id)
         row = db.execute("SELECT story_id FROM story_items WHERE item_id = ?", (item_id,)).fetchone()
         before: int | None = row[0] if row else None
         _ensure_story(db, story_id, now)

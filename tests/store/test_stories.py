@@ -191,6 +191,20 @@ def test_what_retention_emptied_meanwhile_is_left_out(told):
     assert writer.value("SELECT count(*) FROM vectors") == 0
 
 
+def test_an_edit_while_the_clusterer_thinks(told):
+    """An item that is edited between being taken and being put into its story stays in the line with its new text."""
+    writer = told.writer
+    assert [i.item_id for i in writer.to_cluster(2)] == [1, 2]
+    told.edit(DIENA, 1, make_item(1, "Prāmis glābts", language="lv"), "title")
+    told.edit(DIENA, 2, make_item(2, "Laika ziņas", language="lv", body="Lietus."), "body")
+    writer.save_vectors("m", [(1, np.ones(3, np.float32)), (2, np.ones(3, np.float32))])  # of the old texts
+    assert [r[0] for r in writer.rows("SELECT item_id FROM vectors")] == [2]
+    writer.apply_assignments([Assignment(1, 1, True, 1.0), Assignment(2, 2, True, 1.0)], now=NOW)
+    assert [(i.item_id, i.title) for i in writer.to_cluster(1)] == [(1, "Prāmis glābts")]
+    writer.apply_assignments([Assignment(1, 1, False, 1.0)], now=NOW)
+    assert [i.item_id for i in writer.to_cluster(1)] == [3]
+
+
 def test_grouped_tells_which_are_in_stories(told):
     """`grouped` and `done`: items that need not wait are taken out of the line without a story."""
     told.group((1,))
