@@ -27,6 +27,7 @@ from aggregator.service import logs
 from aggregator.service.clock import utcnow
 from aggregator.service.daemon import Daemon, Reload
 from aggregator.service.grouping import GroupingCounts
+from aggregator.service.metrics import Tally
 from aggregator.service.poller import PollOutcome
 from aggregator.service.rounds import RoundCounts
 from aggregator.service.runtime import Runtime
@@ -144,8 +145,14 @@ async def _serve(
     reload: Reload,
     progress: FirstRound,
 ) -> None:
-    async with Runtime(config, writer=writer, embedder=embedder, listener=progress) as runtime:
-        await Daemon(runtime, specs, reload).run()
+    tally = Tally()
+
+    def heard(outcome: PollOutcome) -> None:
+        tally.count(outcome)
+        progress(outcome)
+
+    async with Runtime(config, writer=writer, embedder=embedder, listener=heard) as runtime:
+        await Daemon(runtime, specs, reload, tally=tally).run()
     # All is closed. The interpreter's own end would wait for threads that hang, and, once the loop's handlers are gone,
     # die of a second SIGTERM.
     progress.close()

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import signal
 import time
 from collections.abc import Awaitable, Callable
@@ -17,6 +16,8 @@ from aggregator.models import FeedSpec
 from aggregator.service import logs
 from aggregator.service.clock import Clock, JumpWatch, utcnow
 from aggregator.service.logs import event
+from aggregator.service.metrics import Tally
+from aggregator.service.monitor import LOOK_EVERY_S, Monitor
 from aggregator.service.notify import Notifier
 from aggregator.service.rounds import RoundCounts
 from aggregator.service.runtime import Runtime
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 Reload = Callable[[], tuple[Config, list[FeedSpec]]]
 
 _WATCH_EVERY_S = 2.0
+_LATE_S = 60
 _DRAIN_S = 3.0
 _FIXED = ("database", "embedding", "reader")  # tables of the configuration that are read at the start only
 _TELL_EVERY_S = 60.0  # between two lines about rounds: with many feeds a few are due at every tick
@@ -42,6 +44,7 @@ class Daemon:
         runtime: the stages, started.
         specs: the catalogue.
         reload: reads configuration and catalogue anew; raises ConfigError.
+        tally: what `runtime` counts its polls in; for Prometheus.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Daemon:
         *,
         clock: Clock = utcnow,
         notifier: Notifier | None = None,
+        tally: Tally | None = None,
     ) -> None:
         self._runtime = runtime
         self._specs = specs
@@ -66,6 +70,8 @@ class Daemon:
         self._failure: AggregatorError | None = None
         self._refused: dict[str, float] = {}
         self._jobs: dict[str, asyncio.Task[None]] = {}
+        self._tally = tally or Tally()
+        self._monitor = Monitor(runtime, clock, self._tally)
         self._upkeep = Upkeep(runtime, clock, stopping=self._stop.is_set)
         self._scheduler = AsyncIOScheduler(
             timezone="UTC", job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None}
@@ -86,6 +92,7 @@ class Daemon:
         await self._sync(self._specs)
         await self._runtime.store(self._runtime.writer.heal_clock, self._clock())
         self._notifier.send(READY=1, STATUS="started")
+        self._monitor.metrics.serve(self._runtime.config.metrics.port)
         self._schedule()
         watching = asyncio.create_task(self._watch())
         try:
@@ -98,6 +105,7 @@ class Daemon:
             self._scheduler.pause()
             await asyncio.gather(self._runtime.rounds.drain(_DRAIN_S), self._jobs_end(_DRAIN_S + 1))
             self._scheduler.shutdown(wait=False)
+            await asyncio.to_thread(self._monitor.metrics.close)
         if self._failure:
             raise self._failure
 
@@ -110,6 +118,7 @@ class Daemon:
             ("repair", settings.stories.repair_every_s, self._repair),
             ("enrich", settings.enrich.every_s, self._enrich),
             ("maintain", UPKEEP_EVERY_S, self._upkeep.run),
+            ("monitor", LOOK_EVERY_S, self._look),
         ):
             self._add_job(name, seconds, self._guarded, name, work)
         if self._notifier.watchdog_s:
@@ -257,6 +266,7 @@ class Daemon:
             if fixed:
                 event(log, logging.WARNING, "restart_needed", f"[{'], ['.join(fixed)}] takes effect at the next start")
             await self._sync(specs)
+            self._monitor.metrics.serve(config.metrics.port)
             self._schedule()
         finally:
             self._notifier.send(READY=1)
@@ -268,11 +278,17 @@ class Daemon:
             feeds=len(specs), added=result.added, changed=result.changed, removed=result.removed,
         )  # fmt: skip
 
+    async def _look(self) -> None:
+        await self._monitor.run()
+        await self._status()
+
     async def _status(self) -> None:
         try:
             counts = await self._runtime.store(self._runtime.writer.counts)
         except AggregatorError:
             return
+        late_s = self._tally.vitals.get("late_s", 0)
         self._notifier.send(
-            STATUS=f"{counts['feeds']} feeds, {counts['items']} items, {counts['stories']} stories; pid {os.getpid()}"
+            STATUS=f"{counts['feeds']} feeds, {counts['items']} items, {counts['stories']} stories; "
+            + (f"{late_s} s behind" if late_s > _LATE_S else "on time")
         )
