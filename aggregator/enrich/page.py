@@ -28,7 +28,7 @@ _CHARSET: Final = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{2,40})", re.IGNORECA
 _TEASER_CHARS: Final = 220  # a longer paragraph that asks for something also tells something
 _TAGS: Final = {"p": "p", "quote": "blockquote", "head": "h2", "item": "li", "row": "p", "code": "pre", "ab": "p"}
 _MOST_TAGS: Final = 40
-_HTML: Final = re.compile(rb"<\s*(?:!doctype\s+html|html|head|body|article|div|p)\b", re.IGNORECASE)
+_HTML: Final = re.compile(r"<\s*(?:!doctype\s+html|html|head|body|article|div|p)\b", re.IGNORECASE)
 
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # a page without text is told by the answer
 logging.getLogger("htmldate").setLevel(logging.CRITICAL)
@@ -45,17 +45,18 @@ def read_page(job: ParseJob, limits: Limits) -> ParsedFeed | ParseFailed:
 
     The item's `title`, `summary` and `language` are the page's own and may be empty; its times mean nothing.
     """
-    if not _HTML.search(job.body[:4096]):
-        return ParseFailed(FailureReason.NO_TEXT, "not an HTML page")
     source = _decoded(job)
+    if not _HTML.search(source[:4096]):
+        return ParseFailed(FailureReason.NO_TEXT, "not an HTML page")
     found: Any = trafilatura.bare_extraction(
         source, url=job.url, with_metadata=True, include_comments=False, include_tables=False, include_links=False,
         include_images=False, date_extraction_params={"extensive_search": False, "original_date": True},
     )  # fmt: skip
     title = plain_line(str(getattr(found, "title", None) or ""))
-    blocks = list(_blocks(getattr(found, "body", None), title)) if found is not None else []
+    every = list(_blocks(getattr(found, "body", None), title))
+    blocks = [(kind, text) for kind, text in every if len(text) >= _TEASER_CHARS or not is_teaser(text)]
     body = plain("\n\n".join(text for _, text in blocks))[: limits.max_body_chars]
-    reason = wall(source, body, job.url)
+    reason = wall(source, body, job.url, " ".join(text for _, text in every))
     if reason:
         return ParseFailed(FailureReason.CHALLENGE if "anti-bot" in reason else FailureReason.NO_TEXT, reason)
     item = Item(
@@ -103,7 +104,7 @@ def _decoded(job: ParseJob) -> str:
 
 
 def _blocks(tree: Any, title: str) -> Iterator[tuple[str, str]]:
-    """(kind, text) of each block in order; kinds are those of _TAGS. Teasers and the title's repetition are left out."""
+    """(kind, text) of each block in order; kinds are those of _TAGS. The title's repetition is left out."""
     if tree is None:
         return
     for element in tree.iter(*_TAGS):
@@ -112,7 +113,7 @@ def _blocks(tree: Any, title: str) -> Iterator[tuple[str, str]]:
         kind = str(element.tag)
         text = plain_line(" ".join(element.itertext()))
         repeats = kind == "head" and text.casefold() == title.casefold()
-        if text and not repeats and not (len(text) < _TEASER_CHARS and is_teaser(text)):
+        if text and not repeats:
             yield kind, text
 
 

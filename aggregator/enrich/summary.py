@@ -22,25 +22,33 @@ _REPEATS: Final = 0.8  # likeness with the title from which a sentence says noth
 
 # What no sentence of a report begins with or holds: invitations to read, watch, subscribe, follow; credits; corrections.
 _TEASERS: Final = re.compile(
-    r"^(?:(?:read|see|watch|listen|also|click|tap|sign\s+up|subscribe|follow|join|download|share|photo|picture|image|credit|file\s+photo|"
-    r"advertisement|sponsored|related|editor['’]?s\s+note|correction|updated?|copyright|stay\s+(?:tuned|informed)|get\s+(?:the|our)|"
-    r"lasi(?:et)?|lasīt|skaties|skatieties|klausies|abonē|pieraksties|seko|reklāma|foto|vairāk|loe|vaata|kuula|telli|jälgi|reklaam|lisaks|"
-    r"skaity\w+|žiūrėk\w*|prenumeruok\w*|sek\w+te?\s+mus|nuotr|daugiau|lue|katso|kuuntele|tilaa|seuraa|läs|lyssna|prenumerera|"
-    r"foto(?:grafie)?|les\b|abonner|mehr|lesen|hören|abonnieren|anzeige|lire|voir|écouter|abonnez|inscrivez|suivez|publicité|à\s+lire|"
-    r"lea|leer|vea|mire|escuche|suscr[íi]b\w+|síg\w+|publicidad|leia|veja|assine|siga|leggi|guarda|abbonati|iscriviti|segui\w*|"
-    r"czytaj|zobacz|posłuchaj|subskrybuj|reklama|čtěte|přečtěte|sledujte|čítajte|olvass|kövess|iratkozz|citește|abonează|urmărește|"
-    r"читайте|смотрите|слушайте|подпис\w+|подробн\w+|фото|реклама|дивіться|підпис\w+|слухайте|детальн\w+|докладн\w+|"
-    r"διαβάστε|δείτε|ακούστε|ακολουθήστε|okumak|tıklayın|abone|takip|اقرأ|شاهد|تابع|اشترك|بیشتر|بخوانید|पढ़ें|देखें|阅读|点击|关注|扫码|続きを|"
-    r"関連記事|会員登録|더보기|구독)\b"
-    r"|this\s+(?:article|story|post)\s+(?:was|first|originally|is)|(?:the\s+)?content\s+of\s+this|all\s+rights\s+reserved"
-    r"|here(?:['’]s|\s+is|\s+are)\s+(?:what|how|why|everything|the)|what\s+(?:you\s+need\s+to\s+know|we\s+know)|©)",
+    r"^(?:(?:read|see|watch|listen)\s*(?::|(?:more|also|next|full|the\s+full|live|here|how|why)\b)|read\s+on\b|also\s+(?:read|see|watch)\b|click\b|tap\b|"
+    r"sign\s+up\b|subscribe\b|follow\s+(?:us|our|the\s+latest|live|along|@)|join\s+(?:us|our|the\s+conversation)|download\s+(?:our|the)\b|share\s+(?:this|on|your)\b|"
+    r"(?:file\s+)?(?:photo|picture|image|video|credit)s?\s*(?::|by\b|credit|©|/)|advertisement\b|sponsored\b|related\s*:|editor['’]?s\s+note|correction\s*:|updated?\s*:|"
+    r"stay\s+(?:tuned|informed|up)\b|get\s+(?:the\s+latest|our|more)\b|don['’]t\s+miss\b|"
+    r"(?:lasi(?:et)?|skaties|skatieties|klausies|abonē(?:jiet)?|pieraksties|pierakstieties|sekojiet?)\b|seko\s+(?:mums|līdzi)|vairāk\s+(?:lasi|šeit|informācijas)|reklāma\s*$|foto\s*[:/©]|"
+    r"loe\s+(?:ka|edasi|lähemalt|rohkem|siit|artiklit)|vaata\s+(?:ka|videot|galeriid|lähemalt|otse)|(?:kuula|telli|liitu)\b|jälgi\s+(?:meid|otse)|"
+    r"skaityki(?:te)?\b|žiūrėki(?:te)?\b|prenumeruoki(?:te)?\b|sek(?:ite|ti)\s+mus|daugiau\s+(?:skaitykite|informacijos|apie)|nuotr\.|"
+    r"(?:lue|katso)\s+(?:myös|lisää|koko|video|kuvat|tästä)|kuuntele\b|tilaa\s+(?:uutiskirje|lehti|ilmoitukset)|seuraa\s+(?:meitä|tilannetta)|"
+    r"läs\s+(?:mer|också|även|hela)|les\s+(?:mer|også|mere|hele)|lyssna\s+på|prenumerera\b|följ\s+(?:oss|med)|følg\s+(?:oss|med)|"
+    r"(?:lesen|hören|sehen|folgen|abonnieren)\s+sie\b|mehr\s+(?:dazu|lesen|zum\s+thema)|anzeige\s*$|"
+    r"(?:lire|voir|écouter)\s+(?:aussi|la\s+suite|également)|à\s+lire\b|abonnez|inscrivez-|suivez(?:-|\s+(?:nous|notre|le\s+direct))|publicité\s*$|"
+    r"(?:lea|leer|vea|mire|escuche)\s+(?:también|más|el\s+video|aquí|aqui)|suscr[íi]b(?:ase|ete)\b|síg(?:a|ue)nos\b|publicidad\s*$|"
+    r"(?:leia|veja|ouça)\s+(?:também|mais|a\s+íntegra)|assine\b|siga\s+(?:o|a|nos)\b|(?:leggi|guarda|ascolta)\s+(?:anche|tutto|il\s+video|di\s+più)|abbonati\b|iscriviti\b|segui(?:ci|\s+la\s+diretta)|"
+    r"(?:czytaj|zobacz|posłuchaj)\s|subskrybuj|čtěte\b|přečtěte\s+si|čítajte\b|olvass\b|kövess\s+minket|iratkozz\b|citește\s+(?:și|mai)|abonează-te|urmărește-ne|"
+    r"читайте\b|смотрите\b|слушайте\b|подпи(?:шитесь|сывайтесь)|подробнее\b|фото\s*[:/©]|реклама\s*$|дивіться\b|слухайте\b|підпи(?:шіться|суйтес[ья])|детальніше\b|докладніше\b|"
+    r"διαβάστε\b|δείτε\s+(?:επίσης|εδώ|το\s+βίντεο)|ακολουθήστε\b|(?:okumak|izlemek)\s+için|tıklayın|abone\s+ol|bizi\s+takip|اقرأ\s|شاهد\s+(?:أيضا|الفيديو|بالفيديو)|تابع(?:وا|نا)|اشترك|"
+    r"بیشتر\s+بخوانید|यह\s+भी\s+पढ़ें|और\s+पढ़ें|阅读(?:更多|全文|原文)|点击|关注(?:我们|公众号)|扫码|続きを|関連記事|会員登録|더보기|구독"
+    r"|this\s+(?:article|story|post)\s+(?:was\s+(?:originally|first)|first|originally)|(?:the\s+)?content\s+of\s+this|all\s+rights\s+reserved"
+    r"|here(?:['’]s|\s+is|\s+are)\s+(?:what|how|why|everything)\b|what\s+(?:you\s+need\s+to\s+know|we\s+know)\b|©)",
     re.IGNORECASE,
 )
 _ASKING: Final = re.compile(
-    r"\b(?:subscri(?:be|ption)|newsletter|sign\s+up|log\s+in|cookies?|our\s+app|telegram|whatsapp|paywall|"
-    r"abonē|abonement\w+|vēstkop\w+|abonent\w+|telli\w*\s+uudiskiri|uudiskir\w+|naujienlaišk\w+|prenumerat\w+|uutiskir\w+|nyhetsbrev|"
-    r"newsletters?|abonnement\w*|abonnieren|suscripci\w+|boletín|assinatura|abbonament\w+|subskrypcj\w+|рассылк\w+|подписк\w+|подпишитесь|"
-    r"підписк\w+|підпишіться|розсилк\w+|ενημερωτικ\w+\s+δελτίο|bülten\w*|النشرة\s+البريدية|न्यूज़लेटर|メルマガ|뉴스레터)\b",
+    r"\b(?:(?:our|the|a|this|free|daily|weekly|morning)\s+newsletter|sign\s+up\s+(?:for|to|here|now)|log\s+in\s+to|download\s+(?:our|the)\s+app|in\s+our\s+app|"
+    r"(?:our|to\s+the)\s+(?:telegram|whatsapp)|accept\s+(?:all\s+)?cookies|mūsu\s+(?:lietotn|vēstkop|kanāl)\w*|pieraksti(?:es|eties)\s+|(?:meie|telli)\s+uudiskir\w*|mūsų\s+naujienlaišk\w+|"
+    r"uutiskir(?:je|jeemme)\b|(?:vårt|vår|vårat)\s+nyhetsbrev|unse(?:ren|rem)\s+newsletter|(?:notre|nos)\s+newsletters?|nuestro\s+boletín|nossa\s+newsletter|nostra\s+newsletter|"
+    r"подпи(?:шитесь|сывайтесь)\s|(?:наш|нашем|наши)\s+(?:канал|телеграм)\w*|підпи(?:шіться|суйтес[ья])\s|(?:наш|нашому)\s+(?:канал|телеграм)\w*|"
+    r"النشرة\s+البريدية|メルマガ|뉴스레터)",
     re.IGNORECASE,
 )
 # "ABUJA (Halcyon) - ": the place in capitals, an agency that cleaning.py does not know.
@@ -49,7 +57,7 @@ _DATELINE: Final = re.compile(
 )
 _QUESTION: Final = re.compile(r"[?؟？;]['\"»”’」』)]*$")
 _QUOTE: Final = re.compile(r"^[\"'„“«»‘‚「『–—-]")
-_CUT: Final = re.compile(r"(?:…|\.{3}|\[…\]|:)\s*$")
+_CUT: Final = re.compile(r"(?:…|\.{3}|[\[(](?:…|\.{3})[\])]|:)\s*$")
 _CLAUSE: Final = re.compile(r"[;,:–—،、，؛]\s")
 
 
@@ -71,10 +79,7 @@ def candidates(description: str, body: str, language: str = "") -> list[Extract]
     """Sentences that may say what happened, in order, without datelines; the description's first."""
     found: list[Extract] = []
     seen: set[str] = set()
-    for place, text in (
-        ("description", match_summary(plain_line(description)) if description else ""),
-        ("body", _opening(body)),
-    ):
+    for place, text in (("description", _whole(description)), ("body", _opening(body))):
         for raw in sentences(text, language, _LOOKED_AT):
             sentence = _DATELINE.sub("", raw)
             key = "".join(filter(str.isalnum, sentence.casefold()))
@@ -127,6 +132,13 @@ def _score(text: str, title: str, said: dict[str, int], position: int, *, later:
     elif len(text) > _LONG:
         score -= min(0.3, (len(text) - _LONG) / 800)
     return score + 0.15 * bool(numbers(text) - numbers(title))
+
+
+def _whole(description: str) -> str:
+    """The description on one line; where it was cut off, it still ends with "…"."""
+    text = plain_line(description)
+    bare = match_summary(text) if text else ""
+    return bare + "…" if _CUT.search(text[-8:]) and not is_sentence(bare) and not _CUT.search(bare) else bare
 
 
 def _opening(body: str) -> str:

@@ -10,6 +10,7 @@ __all__ = ["tells_of", "wall"]
 
 _HEAD: Final = 400_000  # characters of the page that are looked at
 _FULL: Final = 900  # characters of text with which a page that only mentions subscriptions has told enough
+_CONSENT_WORDS: Final = 2  # different ones: an article about biscuits has one
 _LEAST: Final = 140  # characters; shorter is no article
 
 # schema.org, as Google asks publishers to mark what is behind a paywall; and Open Graph's content tier.
@@ -49,8 +50,10 @@ _MISSING: Final = re.compile(
 _LOGIN: Final = re.compile(r"<input[^>]{0,200}type=[\"']?password", re.IGNORECASE)
 
 
-def wall(html: str, text: str, url: str) -> str:
-    """Why the page at `url` is not the article, in words; "" when it seems to be one. `text` is what was extracted.
+def wall(html: str, text: str, url: str, everything: str = "") -> str:
+    """Why the page at `url` is not the article, in words; "" when it seems to be one.
+
+    `text` is what was extracted; `everything` the same with what only asks the reader for something.
 
     Errs on the side of keeping nothing: a stored paywall notice would be shown as the outlet's words.
     """
@@ -60,8 +63,11 @@ def wall(html: str, text: str, url: str) -> str:
         return "an anti-bot page"
     if _MISSING.search(head[:20_000]) and len(text) < _FULL:
         return "a page that says there is nothing"
-    marks = len(_CONSENT.findall(text))
-    if host.split(".")[0] in {"consent", "guce", "cmp", "privacy"} or marks * 120 > len(text) + 120:
+    told = everything or text
+    marks = {found.casefold() for found in _CONSENT.findall(told)}
+    if host.split(".")[0] in {"consent", "guce", "cmp", "privacy"} or (
+        len(marks) >= _CONSENT_WORDS and len(_CONSENT.findall(told)) * 120 > len(told) + 120
+    ):
         return "a consent page"
     if _NOT_FREE.search(head) or _LOCKED.search(head):
         return "a paywall (the page says that it is not free)"
