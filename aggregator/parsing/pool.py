@@ -29,6 +29,10 @@ _WALL_MORE_S: Final = 5.0  # … and as much more
 _RECYCLE: Final = 200  # jobs after which a worker is replaced, so that no leak of a library lasts
 _SLOW_QUEUE: Final = 16  # jobs that wait for the slow lane; their bodies stay in memory
 _KNOWN_SLOW: Final = 1000  # addresses whose last body took long: these go to the slow lane at once
+_LARGE: Final = (
+    1_000_000  # bytes of a body that goes to the slow lane at once: there is one worker, and so one such at a time
+)
+_BACKLOG: Final = 96_000_000  # bytes of bodies that wait or are parsed
 _LARGEST_RESULT: Final = 64_000_000  # bytes
 _START_S: Final = 60.0
 _FORK_S: Final = 10.0
@@ -132,6 +136,7 @@ class ParsePool:
         self._pause_s = 0.0
         self._not_before = 0.0  # on the loop's clock: the next start of a template
         self._open = False
+        self._backlog = 0
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -167,12 +172,23 @@ class ParsePool:
         """What the body of `job` says. Never raises: whatever happens to the worker is this job's ParseFailed."""
         if not self._open:
             return ParseFailed(FailureReason.INTERNAL, "the parser was stopped")
+        size = len(job.body)
+        if self._backlog + size > _BACKLOG:
+            return ParseFailed(
+                FailureReason.INTERNAL, "many large feeds are waiting for the parser; this one has to come again"
+            )
         ticket = _Ticket(job, asyncio.get_running_loop().create_future())
-        if job.url in self._known_slow:
-            self._later(ticket)
-        else:
-            self._fast.put_nowait(ticket)
-        return await ticket.result
+        self._backlog += size
+        try:
+            if size > _LARGE:
+                self._queue_slow(ticket)
+            elif job.url in self._known_slow:
+                self._later(ticket)
+            else:
+                self._fast.put_nowait(ticket)
+            return await ticket.result
+        finally:
+            self._backlog -= size
 
     def _later(self, ticket: _Ticket) -> None:
         """To the slow lane."""
@@ -180,11 +196,14 @@ class ParsePool:
         self._known_slow.move_to_end(ticket.job.url)
         if len(self._known_slow) > _KNOWN_SLOW:
             self._known_slow.popitem(last=False)
+        self._queue_slow(ticket)
+
+    def _queue_slow(self, ticket: _Ticket) -> None:
         try:
             self._slow.put_nowait(ticket)
         except asyncio.QueueFull:
             _settle(
-                ticket, ParseFailed(FailureReason.PARSE, "takes long to parse, and many others that do are waiting")
+                ticket, ParseFailed(FailureReason.INTERNAL, "takes long to parse, and many others that do are waiting")
             )
 
     async def _lane(self, queue: asyncio.Queue[_Ticket], *, slow: bool) -> None:

@@ -34,6 +34,9 @@ _ACCEPT: Final = (
 _KEEP_ALIVE_S: Final = 4.0  # the shortest that common servers grant is 5: a connection is not reused as they close it
 _ORIGINS: Final = 256  # whose connections are kept
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_LARGE: Final = 1_000_000  # bytes from which a body is large
+_LARGE_AT_ONCE: Final = 8  # large bodies that arrive at once: 64 of 10 MB would be more than the machine's share
+_STEP: Final = 16_384  # bytes unpacked between two looks at the size
 _DETAIL: Final = 300  # characters of a failure in words
 _CUT: Final = ("without sending complete message body", "InvalidBodyLengthError", "StreamReset", "Expected body length")
 _Headers = dict[str, str]
@@ -91,6 +94,7 @@ class Fetcher:
             (b"Accept-Encoding", ACCEPT_ENCODING.encode("ascii")),
         ]
         self._origins: OrderedDict[tuple[str, str, int | None], _Origin] = OrderedDict()
+        self._large = asyncio.Semaphore(_LARGE_AT_ONCE)
 
     async def __aenter__(self) -> Self:
         return self
@@ -173,17 +177,7 @@ class Fetcher:
         """What a status means; reads the body of a 200."""
         code = response.status_code
         if code in (200, 203) and not _challenged(headers):
-            body = Body(headers.get("content-encoding", ""), self._settings.max_body_bytes)
-            raw = 0
-            async for chunk in response.stream:  # type: ignore[union-attr] # the transport's streams are asynchronous
-                raw += len(chunk)
-                spent.body += len(chunk)
-                if raw > self._settings.max_body_bytes:
-                    raise Refused(
-                        FailureReason.TOO_LARGE, f"the body is larger than {self._settings.max_body_bytes} bytes"
-                    )
-                body.feed(chunk)
-            whole = body.finish()
+            whole = await self._body(response, headers, spent)
             if _ends_by_closing(response, headers) and not _has_an_end(whole):
                 raise Refused(FailureReason.TRUNCATED, "the body ends in the middle, where the connection was closed")
             return Fetched(url, whole, headers, code)
@@ -192,6 +186,26 @@ class Fetcher:
                 spent.body += len(chunk)
             return NotModified(url, headers)
         return Failed(url, *_failure(code, headers), code, headers)
+
+    async def _body(self, response: httpx.Response, headers: _Headers, spent: Budget) -> bytes:
+        """The body, unpacked. Of bodies that turn out large only a few arrive at once; the others wait where they are."""
+        most = self._settings.max_body_bytes
+        body = Body(headers.get("content-encoding", ""), most)
+        raw, large = 0, False
+        try:
+            async for chunk in response.stream:  # type: ignore[union-attr] # the transport's streams are asynchronous
+                raw += len(chunk)
+                spent.body += len(chunk)
+                if raw > most:
+                    raise Refused(FailureReason.TOO_LARGE, f"the body is larger than {most} bytes")
+                for step in range(0, len(chunk), _STEP):
+                    body.feed(chunk[step : step + _STEP])
+                    if not large and body.size > _LARGE:
+                        large = await self._large.acquire()
+            return body.finish()
+        finally:
+            if large:
+                self._large.release()
 
     def _fields(self, response: httpx.Response) -> _Headers:
         """The header as a mapping, each byte one character, so that validators go back byte for byte.

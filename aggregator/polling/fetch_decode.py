@@ -146,6 +146,11 @@ class Body:
         self._bytes = bytearray()
         self._fed = False
 
+    @property
+    def size(self) -> int:
+        """Bytes so far, unpacked."""
+        return len(self._bytes)
+
     def feed(self, data: bytes) -> None:
         """The next bytes from the wire."""
         self._fed = self._fed or bool(data)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from aggregator.config import Fetching, Limits, Polling
@@ -15,6 +16,10 @@ from aggregator.parsing.feed import parse
 from aggregator.polling.fetch import Fetcher
 from aggregator.polling.hosts import host_of
 from aggregator.polling.schedule import body_hash, decide, request_for
+
+# The machine may be busy with other work: a slow example is no failure.
+hypothesis.settings.register_profile("polling", deadline=None)
+hypothesis.settings.load_profile("polling")
 
 DATA = Path(__file__).parent / "data"
 
