@@ -3,6 +3,7 @@
 import io
 import re
 import time
+from dataclasses import replace
 from itertools import islice
 from typing import Any, Final
 
@@ -14,8 +15,9 @@ from aggregator.parsing import jsonfeed
 from aggregator.parsing.decode import decode
 from aggregator.parsing.facts import facts
 from aggregator.parsing.items import entry_digest, make_item
-from aggregator.parsing.layout import Layout, Malformed, Refused, lay_out
+from aggregator.parsing.layout import Layout, Malformed, Refused, lay_out, without_prolog
 from aggregator.parsing.raw import RawEntry, RawFeed
+from aggregator.parsing.scan import Span
 
 __all__ = ["parse", "read_document"]
 
@@ -29,7 +31,10 @@ _LONG_PERSON: Final = re.compile(
     r"\s{0,50}(?:<!\[CDATA\[)?[^<]{300})[^<]+",
     re.IGNORECASE,
 )
-_LOOSE_ENTRY: Final = re.compile(r"<((?:\w{1,20}:)?(?:item|entry))(?=[\s>])(?:(?!</?\1[\s>]).)*</\1\s*>", re.IGNORECASE | re.DOTALL)  # fmt: skip
+_LOOSE_ENTRY: Final = re.compile(  # an entry ends at its end tag, at the next one's start or with the document
+    r"<((?:\w{1,20}:)?(?:item|entry))(?=[\s>])(?:(?!</?\1[\s>]).)*(?:</\1\s*>|(?=<\1[\s>])|\Z)",
+    re.IGNORECASE | re.DOTALL,
+)
 _SKIPPED: Final = re.compile(r"<skip(Hours|Days)\b[^<>]*>(.{0,2000}?)</skip", re.IGNORECASE | re.DOTALL)
 _SKIP: Final = re.compile(r"<(?:hour|day)\b[^<>]*>\s*(\w{1,10})\s*<", re.IGNORECASE)
 _LOOSE_TAG: Final = re.compile(r"</?(?:\w{1,20}:)?(?:category|subject)\b[^<>]*>", re.IGNORECASE)
@@ -65,7 +70,8 @@ def _parse(job: ParseJob, limits: Limits) -> ParsedFeed | ParseFailed:
         if raw is None:
             return ParseFailed(FailureReason.NOT_A_FEED, "JSON, but no JSON Feed")
         return _finish(raw, _by_content(raw), job, limits, notes)
-    if not _FEED_ROOT.search(text[:_LOOK]) and not _FEED_ROOT.search(text[:200_000]):
+    bare = without_prolog(text)
+    if not isinstance(bare, Refused) and not _FEED_ROOT.search(bare[0][:_LOOK]):
         kind = "an HTML page" if _HTML_ROOT.search(text[:_LOOK]) else "neither XML of a feed nor JSON Feed"
         return ParseFailed(FailureReason.NOT_A_FEED, f"{kind}; it begins with {text[:40]!r}")
     layout = lay_out(text)
@@ -97,13 +103,36 @@ def _strict(layout: Layout, job: ParseJob, limits: Limits, notes: list[str]) -> 
     if any(span.heavy for span, _ in listed):
         notes.append("an entry with too many elements was left out")
         skipped = [skip or span.heavy for (span, _), skip in zip(listed, skipped, strict=True)]
-    raw = read_document(layout.without(span for (span, _), skip in zip(listed, skipped, strict=True) if skip))
+    left_out = [span for (span, _), skip in zip(listed, skipped, strict=True) if skip]
+    new = [(span, digest) for (span, digest), skip in zip(listed, skipped, strict=True) if not skip]
+    try:
+        raw = read_document(layout.without(left_out))
+    except Exception:  # noqa: BLE001 - feedparser raises what it likes on odd entries; the others shall not suffer
+        raw, new = _one_by_one(layout, new, notes)
     if raw is None:
         return _no_feed(layout)
-    new = tuple(digest for digest, skip in zip(digests, skipped, strict=True) if not skip)
     if len(raw.entries) != len(new):
         raise AssertionError(f"{len(new)} entries went to the parser and {len(raw.entries)} came back")
-    return _finish(raw, new, job, limits, notes, digests)
+    return _finish(raw, tuple(digest for _, digest in new), job, limits, notes, digests)
+
+
+def _one_by_one(
+    layout: Layout, new: list[tuple[Span, bytes]], notes: list[str]
+) -> tuple[RawFeed | None, list[tuple[Span, bytes]]]:
+    """The entries on which feedparser does not fail."""
+    raw = read_document(layout.without(layout.entries))
+    entries: list[RawEntry] = []
+    kept: list[tuple[Span, bytes]] = []
+    for span, digest in new:
+        try:
+            found = read_document(layout.without(other for other in layout.entries if other != span))
+        except Exception:  # noqa: BLE001 - see above
+            notes.append("an entry on which the parser failed was left out")
+            continue
+        if found is not None:
+            entries += found.entries
+            kept.append((span, digest))
+    return raw and replace(raw, entries=tuple(entries)), kept
 
 
 def _digests(layout: Layout) -> tuple[bytes, ...]:

@@ -17,7 +17,7 @@ __all__ = ["detect", "primary"]
 
 _LETTERS: Final = re.compile(r"[^\W\d_]")
 _NOISE: Final = re.compile(r"https?://\S+|www\.\S+|[@#]\w+|\d+")
-_ENOUGH: Final = 20  # letters (or 6 ideographs) below which only the script can contradict the feed
+_ENOUGH: Final = 20  # letters (or half as many ideographs) below which only the script can contradict the feed
 # Scripts that one language of news uses (nearly) alone. Ranges are inclusive code points.
 _SCRIPTS: Final = (
     ("ja", "\u3040\u30ff"),
@@ -145,7 +145,7 @@ def detect(text: str, declared: str = "") -> str:
 def _of_shared(text: str, letters: int, script: str, prior: str) -> str:
     allowed = _SHARED[script]
     if script == "han":
-        return prior if prior in ("zh", "yue") or (prior == "ja" and letters < _ENOUGH) else "zh"
+        return prior if prior in ("zh", "yue") or (prior == "ja" and letters < _ENOUGH // 2) else "zh"
     for name, code, yes, no in _TELLING:
         if name == script and yes.search(text) and not no.search(text):
             if prior in allowed and prior not in ("ru", "uk", "be", "bg", "ar", "fa", "ur", "sr", "mk"):

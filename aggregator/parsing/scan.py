@@ -184,18 +184,20 @@ class _Scanner:
                 if tag and tag.end() <= at:
                     self.long.append((tag.end(), at))
         if self.entry_at >= 0 and depth == len(self.path):
-            at = self.parser.CurrentByteIndex
-            if at == self.entry_at:  # <item/>
-                self.regular = False
             heavy = self.children > _MAX_CHILDREN or self.tags > _MAX_TAGS
-            self.spans.append(Span(self.entry_at, self.data.find(b">", at) + 1, heavy))
+            self.spans.append(Span(self.entry_at, self.behind_tag(), heavy))
             self.entry_at = -1
             self.children = self.tags = 0
         elif depth == 0:
             self.head_within_limits()
-            self.root_end = self.data.find(b">", self.parser.CurrentByteIndex) + 1
+            self.root_end = self.behind_tag()
         elif depth < len(self.path) and self.entry_name:
             self.entry_name = "-"  # the channel has ended; entries behind it stand in the wrong place
+
+    def behind_tag(self) -> int:
+        """Offset behind the end tag that expat is at; it is behind an empty element such as <item/> already."""
+        at = self.parser.CurrentByteIndex
+        return self.data.find(b">", at) + 1 if self.data.startswith(b"</", at) else at
 
     def declaration(self, prefix: str | None, uri: str | None) -> None:
         """Namespaces declared inside an entry stay known to feedparser behind it; those it knows anyway do no harm."""
