@@ -8,7 +8,7 @@ from typing import NoReturn
 import click
 
 from aggregator import __version__
-from aggregator.cli import demo, evaluate, export, feeds, operate, read, run, web
+from aggregator.cli import demo, evaluate, export, feeds, operate, read, run, status, web
 from aggregator.cli.app import App
 from aggregator.errors import AggregatorError
 
@@ -37,7 +37,7 @@ def cli(context: click.Context, config_path: str | None, database: str | None) -
 
 
 for command in (
-    run.run, run.poll, read.stories, read.show, read.search, feeds.feeds, operate.health, operate.backup, operate.restore,
+    run.run, run.poll, read.stories, read.show, read.search, feeds.feeds, status.health, status.status, operate.backup, operate.restore,
     operate.snapshot, operate.maintain, export.export, operate.check_config, evaluate.evaluate, demo.demo, web.web,
 ):  # fmt: skip
     cli.add_command(command)

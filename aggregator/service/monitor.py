@@ -17,7 +17,6 @@ __all__ = ["LOOK_EVERY_S", "Monitor"]
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 60.0
-_NOT_SEEN_FROM_WITHIN = ("down", "failing")  # while it runs it is not down; feeds have alerts of their own
 
 
 class Monitor:
@@ -56,9 +55,5 @@ class Monitor:
         with open_reader(self._runtime.writer.path) as reader:
             found = vitals(reader, config, now)
             wrong = conditions(reader, now, dead_days=config.alerts.dead_days)
-        ours = [
-            Condition(f"program {name}", name, text)
-            for name, text in problems(found, config)
-            if name not in _NOT_SEEN_FROM_WITHIN
-        ]
+        ours = [Condition(f"program {name}", name, text) for name, text in problems(found, config)]
         return found, ours + wrong

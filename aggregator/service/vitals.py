@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from aggregator.config import Config
+from aggregator.models import iso
 from aggregator.service.upkeep import backup_folder
 from aggregator.store.reader import Reader
 from aggregator.store.watch import figures
@@ -26,7 +27,7 @@ def vitals(reader: Reader, config: Config, now: datetime) -> dict[str, Any]:
     newest = max(backup_folder(path, config.backup.directory).glob("*-*T*Z.db"), default=None, key=lambda p: p.name)
     disk = shutil.disk_usage(path.parent)
     return {
-        "at": now,
+        "at": iso(now),
         "daemon_pid": daemon_pid(path),
         **figures(reader, now),
         "database_mb": _mb(path),
@@ -53,12 +54,11 @@ def daemon_pid(path: Path) -> int | None:
 def problems(found: dict[str, Any], config: Config) -> list[tuple[str, str]]:
     """What is wrong with the program itself, as (name, sentence); feeds have alerts of their own."""
     wrong = []
-    if found["daemon_pid"] is None:
-        wrong.append(("down", "no daemon runs: `aggregator run`, or systemctl status aggregator"))
     if not found["feeds"]:
         wrong.append(("empty", "no feed is configured"))
     elif found["late_s"] > config.alerts.behind_s:
-        wrong.append(("behind", f"behind: a feed has been due for {timedelta(seconds=found['late_s'])}"))
+        why = "" if found["daemon_pid"] else ", and no daemon runs: `aggregator run`, or systemctl status aggregator"
+        wrong.append(("behind", f"behind: a feed has been due for {timedelta(seconds=found['late_s'])}{why}"))
     states = found["feeds_by_state"]
     active = sum(count for state, count in states.items() if state != "off")
     troubled = states.get("failing", 0) + states.get("blocked", 0)
