@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from aggregator.store.textsearch import pairs, unspaced
+from aggregator.store.textsearch import extra_terms, unspaced
 
 __all__ = ["add_to_index", "remove_from_index"]
 
@@ -14,7 +14,7 @@ def add_to_index(db: sqlite3.Connection, item_id: int, title: str, summary: str,
     texts = (title, summary, body)
     db.execute(
         "INSERT INTO search_words (rowid, title, summary, body, pairs) VALUES (?, ?, ?, ?, ?)",
-        (item_id, *texts, pairs(*texts)),
+        (item_id, *texts, extra_terms(*texts)),
     )
     if unspaced("".join(texts)):
         db.execute("INSERT INTO search_unspaced (rowid, title, summary, body) VALUES (?, ?, ?, ?)", (item_id, *texts))
@@ -25,7 +25,7 @@ def remove_from_index(db: sqlite3.Connection, item_id: int) -> None:
     texts = tuple(db.execute(_TEXTS, (item_id,)).fetchone())
     db.execute(
         "INSERT INTO search_words (search_words, rowid, title, summary, body, pairs) VALUES ('delete', ?, ?, ?, ?, ?)",
-        (item_id, *texts, pairs(*texts)),
+        (item_id, *texts, extra_terms(*texts)),
     )
     if unspaced("".join(texts)):
         db.execute(

@@ -8,7 +8,7 @@ substring. See M. Liu, "CJK bigram indexing", as in Lucene's CJKBigramFilter.
 import re
 import unicodedata
 
-__all__ = ["excerpt", "match_query", "pairs", "unspaced"]
+__all__ = ["excerpt", "extra_terms", "fold", "match_query", "unspaced"]
 
 _RUN = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3130-\u318f\u31f0-\u31ff"
@@ -16,6 +16,11 @@ _RUN = re.compile(
 )
 
 
+_MARKS = re.compile(  # in NFD
+    "(?<=[\u0370-\u03ff\u0400-\u052f])[\u0300\u0301\u0308\u0313\u0314\u0342\u0345]+"
+    "|[\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0640\u064b-\u0655\u0670]+"
+)
+_MAY_FOLD = re.compile("[\u0370-\u052f\u0591-\u05c7\u0622-\u0655\u0670\u1f00-\u1fff]")
 _BEFORE, _AFTER = 16, 48  # characters of an excerpt around what was found
 
 
@@ -24,9 +29,27 @@ def unspaced(text: str) -> bool:
     return _RUN.search(text) is not None
 
 
-def pairs(*texts: str) -> str:
-    """The overlapping pairs of characters of all runs without spaces, divided by spaces; a lone character as it is."""
-    return " | ".join(_pairs(run) for text in texts for run in _RUN.findall(text))
+def fold(text: str) -> str:
+    """The text without the marks that people leave out when they type: Greek and Cyrillic accents, Arabic and Hebrew vowels.
+
+    Latin letters keep theirs: the tokenizer folds those itself. й and ў stay letters of their own.
+    """
+    if text.isascii():
+        return text
+    return unicodedata.normalize("NFC", _MARKS.sub("", unicodedata.normalize("NFD", text)))
+
+
+def extra_terms(*texts: str) -> str:
+    """What is indexed beside the texts, so that more ways to type a word find it.
+
+    The overlapping pairs of characters of all runs without spaces (a lone character as it is), and words without marks.
+    """
+    found = [_pairs(run) for text in texts for run in _RUN.findall(text)]
+    for text in texts:
+        if not _MAY_FOLD.search(text):
+            continue
+        found += {folded: None for word in text.split() if (folded := fold(word)) != word}
+    return " | ".join(found)
 
 
 def _pairs(run: str) -> str:
@@ -39,28 +62,34 @@ def match_query(words: str) -> str:
     No input is a syntax error. Returns "" when there is nothing to look for.
     """
     terms: list[str] = []
-    for match in re.finditer(r"\"([^\"]*)\"|(\S+)", unicodedata.normalize("NFC", words)):
+    for match in re.finditer(r"\"([^\"]*)\"|(\S+)", unicodedata.normalize("NFC", words.replace("\0", " "))):
         text = (match[1] if match[1] is not None else match[2]).replace('"', " ")
         star = match[2] is not None and text.endswith("*")
         rest = _RUN.sub(" ", text)
         terms += [_run_term(run) for run in _RUN.findall(text)]
         if any(unicodedata.category(char)[0] in "LNM" for char in rest):
-            terms.append(f'"{rest.strip().rstrip("*")}"{"*" if star else ""}')
+            spelled = dict.fromkeys((rest.strip().rstrip("*"), fold(rest.strip().rstrip("*"))))
+            either = " OR ".join(f'"{word}"{"*" if star else ""}' for word in spelled)
+            terms.append(f"({either})" if len(spelled) > 1 else either)
     return " AND ".join(terms)
 
 
 def excerpt(words: str, *texts: str, marks: tuple[str, str] = ("[", "]")) -> str:
-    """The place in the texts where a run of `words` without spaces stands, between `marks`; "" when none does.
+    """The place in the texts where one of `words` stands, between `marks`; "" when none is found.
 
-    FTS5's own snippets cannot show it: it is found by `pairs`, of which no text is kept.
+    For what FTS5's own snippets cannot show: what is found by `extra_terms`, of which no text is kept.
     """
-    for run in _RUN.findall(unicodedata.normalize("NFC", words)):
+    typed = unicodedata.normalize("NFC", words)
+    for sought in (*_RUN.findall(typed), *(fold(word).casefold() for word in typed.split())):
         for text in texts:
-            at = text.find(run)
-            if at >= 0:
-                start, end = max(0, at - _BEFORE), at + len(run) + _AFTER
-                piece = text[start:end].replace(run, f"{marks[0]}{run}{marks[1]}").replace("\n", " ")
-                return f"{'…' if start else ''}{piece}{'…' if end < len(text) else ''}"
+            bare = text if sought in text else fold(text).casefold()
+            at = bare.find(sought) if len(bare) == len(text) else -1
+            if sought and at >= 0:
+                start, end = max(0, at - _BEFORE), at + len(sought) + _AFTER
+                piece = (
+                    f"{text[start:at]}{marks[0]}{text[at : at + len(sought)]}{marks[1]}{text[at + len(sought) : end]}"
+                )
+                return f"{'…' if start else ''}{piece}{'…' if end < len(text) else ''}".replace("\n", " ")
     return ""
 
 

@@ -21,7 +21,7 @@ from aggregator.models import iso
 from aggregator.store.connection import connect
 from aggregator.store.migrations import migrate
 from aggregator.store.names import country_names, flag, language_name, locale_of
-from aggregator.store.textsearch import pairs, unspaced
+from aggregator.store.textsearch import extra_terms, unspaced
 from aggregator.store.values import short_hash
 
 if TYPE_CHECKING:
@@ -232,7 +232,7 @@ def index(db: sqlite3.Connection, first: int, last: int) -> None:
     ).fetchall()
     db.executemany(
         "INSERT INTO search_words (rowid, title, summary, body, pairs) VALUES (?, ?, ?, ?, ?)",
-        [(*row, pairs(*row[1:])) for row in texts],
+        [(*row, extra_terms(*row[1:])) for row in texts],
     )
     db.executemany(
         "INSERT INTO search_unspaced (rowid, title, summary, body) VALUES (?, ?, ?, ?)",

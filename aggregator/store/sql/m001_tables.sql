@@ -339,11 +339,11 @@ SELECT
   i.title AS title,                    -- its title
   i.summary AS summary,                -- its summary
   coalesce(b.body, '') AS body,        -- its body
-  '' AS pairs                          -- overlapping pairs of characters, indexed only
+  '' AS pairs                          -- overlapping pairs of characters, and words without marks; indexed only
 FROM items AS i LEFT JOIN bodies AS b ON b.item_id = i.item_id;
 
 -- Words, diacritics folded. Scripts without spaces and Korean are in `pairs` as overlapping pairs of characters, so that
--- a word of two characters is found. Marks (M*) belong to words: without them Hindi and Thai fall apart at every vowel.
+-- a word of two characters is found; Greek, Cyrillic, Arabic and Hebrew words with marks are there without them. Marks (M*) belong to words: without them Hindi and Thai fall apart at every vowel.
 CREATE VIRTUAL TABLE search_words USING fts5 (
   title, summary, body, pairs,
   content = 'search_texts', content_rowid = 'item_id',

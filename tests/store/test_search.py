@@ -1,0 +1,101 @@
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from aggregator.store.reader import open_reader
+from aggregator.store.textsearch import extra_terms, fold, match_query, unspaced
+
+from .conftest import SPECS, make_item
+
+TEXTS = {
+    "lv": ("Zemestrīce satricina Rīgu", "Šoriet pulksten sešos zemestrīce satricināja ostu."),
+    "et": ("Maavärin raputas sadamat", "Öösel oli maavärin."),
+    "ru": ("Землетрясение в порту", "Ёлка упала ночью."),
+    "ar": ("زلزال يضرب الميناء", "ضرب زلزال قوي المدينة فجر اليوم."),
+    "fa": ("زلزله در بندر", "می‌گویند که زلزله شدید بود."),
+    "hi": ("बंदरगाह में भूकंप", "शहर में तेज़ भूकंप के झटके महसूस किए गए।"),
+    "zh": ("港口发生强烈地震", "昨夜东京附近海域发生地震。"),
+    "ja": ("東京湾で強い地震", "消防庁によると、けが人はいない。"),
+    "th": ("แผ่นดินไหวที่ท่าเรือ", "เมืองริมทะเลได้รับผลกระทบ"),
+    "ko": ("항구에서 지진이 발생했다", "서울시는 피해를 조사하고 있다."),
+    "km": ("រញ្ជួយដីនៅកំពង់ផែ", "ទីក្រុងរងផលប៉ះពាល់"),
+    "el": ("Σεισμός στο λιμάνι", "Η ΠΌΛΗ ΞΎΠΝΗΣΕ."),
+    "tr": ("İstanbul limanında deprem", "Deprem gece oldu."),
+    "en": ("Earthquake off the coast: port is shut", "Officials said the quake, of magnitude 5.1, did no harm."),
+}
+IDS = {language: number for number, language in enumerate(TEXTS, 1)}
+
+
+@pytest.fixture
+def reader(desk):
+    """One item in each of 14 languages, and one that only mentions earthquakes in its body."""
+    items = [make_item(code, title, summary=summary, language=code) for code, (title, summary) in TEXTS.items()]
+    body = "A long report about budgets. " * 30 + "It also names the earthquake of last year."
+    desk.poll(SPECS[2].url, *items, make_item("late", "Budget is passed", body=body))
+    with open_reader(desk.writer.path) as reader:
+        yield reader
+
+
+def found(reader, words):
+    """The ids of what is found, the best first."""
+    return [row["item_id"] for row in reader.search(words)]
+
+
+@pytest.mark.parametrize(
+    ("words", "language"),
+    [
+        ("zemestrice", "lv"), ("ZEMESTRĪCE", "lv"), ("rīgu ostu", "lv"), ("maavarin", "et"), ("землетрясение", "ru"),
+        ("елка", "ru"), ("ёлка", "ru"), ("σεισμός", "el"), ("istanbul", "tr"), ("İstanbul", "tr"), ("شدیدٌ", "fa"),
+        ("زلزال", "ar"), ("بندر زلزله", "fa"), ("भूकंप", "hi"), ("बंदरगाह", "hi"), ("地震 港口", "zh"),
+        ("海域", "zh"), ("東京湾", "ja"), ("消防庁", "ja"), ("けが", "ja"), ("แผ่นดินไหว", "th"), ("ทะเล", "th"), ("지진", "ko"),
+        ("서울시", "ko"), ("កំពង់ផែ", "km"), ("σεισμος", "el"), ("πόλη", "el"), ("deprem limanında", "tr"), ("quake", "en"),
+        ("magnitude 5.1", "en"), ("earthq*", "en"), ('"the coast"', "en"), ("東*", "ja"), ("港", "zh"),
+    ],
+)  # fmt: skip
+def test_words_of_every_script_are_found(reader, words, language):
+    """A word is found in each script, with and without spaces between words, whatever its case and diacritics, marked in the snippet."""
+    ids = found(reader, words)
+    assert IDS[language] in ids
+    row = next(row for row in reader.search(words) if row["item_id"] == IDS[language])
+    assert "[" in row["snippet"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["zemes", '"coast the"', "earthquake budget coast", "本日", "ดินไหวท่า", "지진은", "quake -harmless", "tsunami"],
+)
+def test_what_is_not_there_is_not_found(reader, words):
+    """Parts of words, other orders in quotes, words that do not all occur, and other characters find nothing."""
+    assert found(reader, words) == []
+
+
+def test_the_best_comes_first(reader):
+    """An item about it is before one that mentions it at the end of a long body, where the snippet then shows the place."""
+    rows = reader.search("earthquake")
+    assert [row["item_id"] for row in rows] == [IDS["en"], len(IDS) + 1]
+    assert "[earthquake]" in rows[1]["snippet"]
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(words=st.text(max_size=30))
+def test_no_words_are_an_error(reader, words):
+    """Whatever a person types is a search, FTS5's operators and quotes too."""
+    reader.search(words.encode("utf-8", "ignore").decode())
+
+
+@pytest.mark.parametrize(
+    "words", ["", "   ", '"', '""', "*", "AND", "NEAR(", "title:", "-", "(", "a OR", "^", "{x}", "'; --"]
+)
+def test_operators_are_words(reader, words):
+    """What is FTS5 syntax is taken for words, and a search for nothing finds nothing."""
+    assert found(reader, words) == []
+
+
+def test_what_is_indexed_beside_the_texts():
+    """Runs without spaces become overlapping pairs; words whose marks people leave out are there without; others are not."""
+    assert extra_terms("東京湾 today 雨") == "東京 京湾 | 雨"
+    assert extra_terms("Rīgā, Ёлка мой Σεισμός", "أخبار") == "Елка | Σεισμος | اخبار"
+    assert fold("مُحَمَّد שָׁלוֹם їжа é") == "محمد שלום іжа é"
+    assert match_query("ёлка*") == '("ёлка"* OR "елка"*)'
+    assert match_query('東京湾 "one two" thr*') == 'pairs : "東京 京湾" AND "one two" AND "thr"*'
+    assert [unspaced(t) for t in ("東京", "서울", "ท่าเรือ", "Rīga", "मौसम")] == [True, True, True, False, False]
