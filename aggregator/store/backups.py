@@ -58,9 +58,9 @@ def snapshot(path: Path, target: Path) -> None:
     _copy(path, target, check=False)
 
 
-def newest_good_backup(directory: Path) -> Path | None:
-    """The newest backup in the folder that passes quick_check, or None."""
-    found = sorted(directory.glob("*-*T*Z.db"), key=lambda path: path.stem.rpartition("-")[2], reverse=True)
+def newest_good_backup(directory: Path, database: str = "*") -> Path | None:
+    """The newest backup in the folder that passes quick_check, or None; of the database of that name (without `.db`)."""
+    found = sorted(directory.glob(f"{database}-*T*Z.db"), key=lambda path: path.stem.rpartition("-")[2], reverse=True)
     return next((path for path in found if _is_good(path)), None)
 
 

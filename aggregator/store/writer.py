@@ -117,7 +117,7 @@ def _open(
         found = explained(error, path)
         broken = isinstance(found, StoreDamagedError)
         if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_NOTADB:  # a header that was overwritten, or a text
-            broken = newest_good_backup(backups) is not None
+            broken = newest_good_backup(backups, path.stem) is not None
         raise (_damaged(path, str(error), backups) if broken else found) from error
     return connection
 
@@ -141,7 +141,7 @@ def _make_file(path: Path, backups: Path) -> bool:
                 raise StoreError(f"{path}: this user may not write it")
             if path.stat().st_size:
                 return False
-            if newest_good_backup(backups):
+            if newest_good_backup(backups, path.stem):
                 raise _damaged(path, "it is empty", backups)
         else:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE))
@@ -173,7 +173,7 @@ def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _damaged(path: Path, what: str, backups: Path) -> StoreDamagedError:
-    good = newest_good_backup(backups)
+    good = newest_good_backup(backups, path.stem)
     way = (
         f"the newest good backup is {good}: `aggregator restore {good}`"
         if good

@@ -153,6 +153,7 @@ def test_damage_is_found_at_start(path, with_backup):
         later = good.with_name("aggregator-20260301T000000Z.db")
         later.write_bytes(good.read_bytes())
         damage(later)
+        good.with_name("other-20260401T000000Z.db").write_bytes(good.read_bytes())
     damage(path)
     before = path.read_bytes()
     with pytest.raises(StoreDamagedError, match="restore" if with_backup else "no good backup") as caught:
