@@ -16,9 +16,9 @@ __all__ = ["FEATURES", "PairModel", "pair_features"]
 Floats = NDArray[np.float64]
 FEATURES: Final = (
     "dense", "grams", "title", "names", "names_in", "skeletons", "skeletons_in", "names_clash",
-    "places", "places_in", "countries", "countries_clash", "near", "far", "numbers", "numbers_in", "numbers_clash",
+    "places", "places_in", "countries", "countries_clash", "near", "far", "numbers", "numbers_in", "numbers_clash", "dates", "dates_clash",
     "days", "days2", "brevity", "same_language", "same_outlet", "same_country",
-    "same_dense", "same_grams", "same_title", "same_names", "same_skeletons", "outlet_grams", "outlet_clash", "outlet_days",
+    "same_dense", "same_grams", "same_title", "same_names", "same_skeletons", "outlet_grams", "outlet_clash", "outlet_dates_clash", "outlet_days",
 )  # fmt: skip
 NEAR_KM: Final = 40.0
 FAR_KM: Final = 250.0
@@ -81,7 +81,7 @@ def _distances(item: Profile, others: Sequence[Profile]) -> Floats:
 def pair_features(item: Profile, others: Sequence[Profile], stats: Statistics) -> Floats:
     """One row a pair, one column for each of FEATURES."""
     n = len(others)
-    value: dict[str, Floats | NDArray[np.bool_]] = {"dense": _dense(item, others, stats)}
+    value: dict[str, Floats | NDArray[np.bool_]] = {"dense": dense(item, others, stats)}
     value["grams"], _, _ = _SPARSE.overlap(item.gram_ids, [o.gram_ids for o in others], stats.grams, stats.items)
     value["title"], _, _ = _SPARSE.overlap(item.title_ids, [o.title_ids for o in others], stats.grams, stats.items)
     value["names"], value["names_in"], value["names_clash"] = _SPARSE.overlap(
@@ -104,6 +104,9 @@ def pair_features(item: Profile, others: Sequence[Profile], stats: Statistics) -
     value["numbers"], value["numbers_in"], value["numbers_clash"] = _SPARSE.overlap(
         item.number_ids, [o.number_ids for o in others], stats.numbers, stats.items
     )
+    value["dates"], _, value["dates_clash"] = _SPARSE.overlap(
+        item.day_ids, [o.day_ids for o in others], stats.days, stats.items
+    )
     days = np.abs(np.fromiter((o.hours for o in others), dtype=np.float64, count=n) - item.hours) / 24
     value["days"], value["days2"] = days, days**2
     lengths = np.fromiter((o.words for o in others), dtype=np.float64, count=n)
@@ -115,11 +118,12 @@ def pair_features(item: Profile, others: Sequence[Profile], stats: Statistics) -
     for name in ("dense", "grams", "title", "names", "skeletons"):
         value[f"same_{name}"] = same * value[name]
     value["outlet_grams"], value["outlet_clash"] = outlet * value["grams"], outlet * value["numbers_clash"]
+    value["outlet_dates_clash"] = outlet * value["dates_clash"]
     value["outlet_days"] = outlet * days
     return np.stack([value[name] for name in FEATURES], axis=1).astype(np.float64)
 
 
-def _dense(item: Profile, others: Sequence[Profile], stats: Statistics) -> Floats:
+def dense(item: Profile, others: Sequence[Profile], stats: Statistics) -> Floats:
     """Cosine of the vectors, each less its language's mean; 0 where one has none."""
     result = np.zeros(len(others))
     if item.vector is None:

@@ -14,13 +14,14 @@ from aggregator.stories.features import BUCKETS, Profile
 __all__ = ["Statistics"]
 
 SCALE: Final = 2**20  # fixed point of the summed vectors
-PRIOR_WEIGHT: Final = 10  # items that a prior mean counts for
+SHRINK: Final = 30  # items that the mean of all counts for, in a language's mean
+SHRINK_ALL: Final = 20  # items that zero, the mean of the embedder, counts for in the mean of all
 
 
 class Statistics:
     """Document frequencies over all languages and a mean vector for each language, of the live items."""
 
-    def __init__(self, prior_means: dict[str, NDArray[np.float32]] | None = None) -> None:
+    def __init__(self) -> None:
         self.items = 0
         self.grams = np.zeros(BUCKETS, dtype=np.int32)
         self.names = np.zeros(BUCKETS, dtype=np.int32)
@@ -28,10 +29,10 @@ class Statistics:
         self.places = np.zeros(BUCKETS, dtype=np.int32)
         self.countries = np.zeros(BUCKETS, dtype=np.int32)
         self.numbers = np.zeros(BUCKETS, dtype=np.int32)
-        self._prior = prior_means or {}
-        self._sums: dict[str, NDArray[np.int64]] = {}
-        self._counts: dict[str, int] = {}
-        self._means: dict[str, NDArray[np.float32]] = {}
+        self.days = np.zeros(BUCKETS, dtype=np.int32)
+        self._sums: dict[tuple[str, int], NDArray[np.int64]] = {}  # by language ("" for all) and dimensions
+        self._counts: dict[tuple[str, int], int] = {}
+        self._means: dict[tuple[str, int], NDArray[np.float32]] = {}
 
     def add(self, profile: Profile) -> None:
         """Count `profile`."""
@@ -49,25 +50,24 @@ class Statistics:
         self.places[profile.place_ids] += sign
         self.countries[profile.country_ids] += sign
         self.numbers[profile.number_ids] += sign
+        self.days[profile.day_ids] += sign
         if profile.vector is not None:
             fixed = np.rint(profile.vector.astype(np.float64) * SCALE).astype(np.int64)
-            for language in (profile.language, ""):
-                if language in self._sums and len(self._sums[language]) == len(fixed):
-                    self._sums[language] += sign * fixed
-                else:
-                    self._sums[language] = sign * fixed
-                    self._counts[language] = 0
-                self._counts[language] += sign
+            for key in ((profile.language, len(fixed)), ("", len(fixed))):
+                self._sums[key] = self._sums.get(key, 0) + sign * fixed
+                self._counts[key] = self._counts.get(key, 0) + sign
             self._means.clear()
 
     def mean(self, language: str, dimensions: int) -> NDArray[np.float32]:
-        """The mean vector of a language: of its live items, shrunk to the prior, else to the mean of all."""
-        if language not in self._means:
-            total = self._sums.get("", np.zeros(dimensions, dtype=np.int64)) / SCALE
-            overall = total / max(1, self._counts.get("", 0))
-            prior = self._prior.get(language)
-            base = overall if prior is None or len(prior) != dimensions else prior.astype(np.float64)
-            own = self._sums.get(language, np.zeros(dimensions, dtype=np.int64)) / SCALE
-            count = self._counts.get(language, 0)
-            self._means[language] = ((own + PRIOR_WEIGHT * base) / (count + PRIOR_WEIGHT)).astype(np.float32)
-        return self._means[language]
+        """The mean vector of a language's live items, shrunk to the mean of all, and that to zero.
+
+        (sum + 30 base) / (count + 30): few items say more of their themes than of their language.
+        """
+        key = (language, dimensions)
+        if key not in self._means:
+            none = np.zeros(dimensions, dtype=np.int64)
+            total, items = self._sums.get(("", dimensions), none) / SCALE, self._counts.get(("", dimensions), 0)
+            own, count = self._sums.get(key, none) / SCALE, self._counts.get(key, 0)
+            base = total / (items + SHRINK_ALL)
+            self._means[key] = ((own + SHRINK * base) / (count + SHRINK)).astype(np.float32)
+        return self._means[key]
