@@ -27,12 +27,13 @@ _FAST_CPU_S: Final = 2
 _WALL: Final = 5  # times the CPU limit: what a worker may take on a busy machine …
 _WALL_MORE_S: Final = 5.0  # … and as much more
 _RECYCLE: Final = 200  # jobs after which a worker is replaced, so that no leak of a library lasts
+_LONG_S: Final = 0.5  # a job of so many seconds ends its worker too, for the memory that it leaves behind
 _SLOW_QUEUE: Final = 16  # jobs that wait for the slow lane; their bodies stay in memory
 _KNOWN_SLOW: Final = 1000  # addresses whose last body took long: these go to the slow lane at once
 _LARGE: Final = (
     1_000_000  # bytes of a body that goes to the slow lane at once: there is one worker, and so one such at a time
 )
-_BACKLOG: Final = 96_000_000  # bytes of bodies that wait or are parsed
+_BACKLOG: Final = 48_000_000  # bytes of bodies that wait or are parsed
 _LARGEST_RESULT: Final = 64_000_000  # bytes
 _START_S: Final = 60.0
 _FORK_S: Final = 10.0
@@ -251,11 +252,13 @@ class ParsePool:
             else:
                 _settle(ticket, ParseFailed(FailureReason.PARSE, f"it keeps the parser busy for more than {cpu_s} s"))
             return None
-        if slow and clock() - began < _FAST_CPU_S:
+        took = clock() - began
+        if slow and took < _FAST_CPU_S:
             self._known_slow.pop(ticket.job.url, None)
         _settle(ticket, result)
         # A fork is cheap. The slow lane is mostly empty: no worker waits there. One that failed may be short of memory.
-        if slow or worker.jobs >= _RECYCLE or getattr(result, "reason", None) is FailureReason.PARSE:
+        failed = getattr(result, "reason", None) is FailureReason.PARSE
+        if slow or failed or took > _LONG_S or worker.jobs >= _RECYCLE:
             self._dismiss(worker)
             return None
         return worker

@@ -45,12 +45,14 @@ def urls(port, good_port, hostile, good):
         yield f"http://127.2.0.{1 + number}:{good_port}/good/{number}"
 
 
-def tree_mb(pid):
-    """Proportional memory of a process and all below it (Linux)."""
+def tree_mb(pid, without):
+    """Proportional memory of a process and all below it (Linux), but for those of `without`."""
     total = 0.0
     pending = [pid]
     while pending:
         process = pending.pop()
+        if process in without:
+            continue
         try:
             for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
                 if line.startswith("Pss:"):
@@ -118,7 +120,7 @@ class Round:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def watch(pid, found):
+async def watch(pid, without, found):
     """The longest gap of the loop, and the most memory."""
     checked = time.monotonic()
     while True:
@@ -127,10 +129,10 @@ async def watch(pid, found):
         found["gap"] = max(found["gap"], time.monotonic() - before - 0.1)
         if time.monotonic() - checked > 1:
             checked = time.monotonic()
-            found["mb"] = max(found["mb"], tree_mb(pid))
+            found["mb"] = max(found["mb"], tree_mb(pid, without))
 
 
-async def measure(ports, given):
+async def measure(ports, servers, given):
     settings = Polling(first_interval_s=INTERVAL_S, floor_s=INTERVAL_S, ceiling_s=3600, jitter=0.1)
     states = {
         url: replace(FeedState(n, url, host_of(url), now()))
@@ -140,7 +142,7 @@ async def measure(ports, given):
     fetching = Fetching(allow_networks=("127.0.0.0/8",), total_timeout_s=10.0, connect_timeout_s=5.0)
     async with Fetcher(fetching, version="0") as fetcher, ParsePool(Limits()) as pool:
         round_ = Round(states, fetcher, HostGate(1, 1.0), pool, settings)
-        watcher = asyncio.create_task(watch(os.getpid(), found))
+        watcher = asyncio.create_task(watch(os.getpid(), servers, found))
         await round_.run(given.seconds)
         watcher.cancel()
     return round_, found
@@ -158,7 +160,7 @@ def main():
     servers = [subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) for _ in range(2)]
     try:
         ports = [int(server.stdout.readline()) for server in servers]
-        round_, found = asyncio.run(measure(ports, given))
+        round_, found = asyncio.run(measure(ports, {server.pid for server in servers}, given))
     finally:
         for server in servers:
             server.kill()
