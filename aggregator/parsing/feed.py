@@ -1,27 +1,24 @@
-"""Bytes of a feed → ParsedFeed. The only user of feedparser, which is the judge of every dialect of RSS and Atom."""
+"""Bytes of a feed → ParsedFeed: decides what is handed to feedparser, and in which pieces."""
 
-import io
 import re
-import time
 from dataclasses import replace
 from itertools import islice
-from typing import Any, Final
-
-import feedparser
+from typing import Final
 
 from aggregator.config import Limits
 from aggregator.models import FailureReason, Item, ParsedFeed, ParseFailed, ParseJob
 from aggregator.parsing import jsonfeed
 from aggregator.parsing.decode import decode
 from aggregator.parsing.facts import facts
+from aggregator.parsing.feed_judge import read_document
 from aggregator.parsing.items import entry_digest, make_item
 from aggregator.parsing.layout import Layout, Malformed, Refused, lay_out, without_prolog
 from aggregator.parsing.raw import RawEntry, RawFeed
+from aggregator.parsing.repair import NAMESPACES
 from aggregator.parsing.scan import Span
 
-__all__ = ["parse", "read_document"]
+__all__ = ["parse"]
 
-_DECLARATION: Final = b'<?xml version="1.0" encoding="utf-8"?>\n'
 _FEED_ROOT: Final = re.compile(r"<(?:[A-Za-z][\w.-]{0,20}:)?(rss|rdf|feed|channel)\b", re.IGNORECASE)
 _HTML_ROOT: Final = re.compile(r"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _LOOK: Final = 5_000  # characters in which a feed's first element must begin
@@ -35,15 +32,9 @@ _LOOSE_ENTRY: Final = re.compile(  # an entry ends at its end tag, at the next o
     r"<((?:\w{1,20}:)?(?:item|entry))(?=[\s>])(?:(?!</?\1[\s>]).)*(?:</\1\s*>|(?=<\1[\s>])|\Z)",
     re.IGNORECASE | re.DOTALL,
 )
-_SKIPPED: Final = re.compile(r"<skip(Hours|Days)\b[^<>]*>(.{0,2000}?)</skip", re.IGNORECASE | re.DOTALL)
-_SKIP: Final = re.compile(r"<(?:hour|day)\b[^<>]*>\s*(\w{1,10})\s*<", re.IGNORECASE)
 _LOOSE_TAG: Final = re.compile(r"</?(?:\w{1,20}:)?(?:category|subject)\b[^<>]*>", re.IGNORECASE)
 _MAX_LOOSE: Final = 2_000_000  # characters; feedparser's lenient parser takes about 4 µs for each
 _MAX_LOOSE_TAGS: Final = 3_000
-_MAX_IMAGES: Final = 5
-
-# feedparser would read each date by six parsers, whose answers nobody here asks for.
-feedparser.registerDateHandler(lambda _: time.gmtime(0))
 
 
 def parse(job: ParseJob, limits: Limits) -> ParsedFeed | ParseFailed:
@@ -90,7 +81,7 @@ def _strict(layout: Layout, job: ParseJob, limits: Limits, notes: list[str]) -> 
     if not layout.regular:
         if any(span.heavy for span in layout.entries):
             return ParseFailed(FailureReason.PARSE, "an entry with too many elements")
-        raw = read_document(layout.data)
+        raw = _whole(layout.data, [layout.data[span.start : span.end] for span in layout.entries], notes)
         if raw is None:
             return _no_feed(layout)
         whole = len(raw.entries) == len(layout.entries)
@@ -119,20 +110,41 @@ def _strict(layout: Layout, job: ParseJob, limits: Limits, notes: list[str]) -> 
 def _one_by_one(
     layout: Layout, new: list[tuple[Span, bytes]], notes: list[str]
 ) -> tuple[RawFeed | None, list[tuple[Span, bytes]]]:
-    """The entries on which feedparser does not fail."""
-    raw = read_document(layout.without(layout.entries))
+    """The head, and the entries on which feedparser does not fail."""
+    head = read_document(layout.without(layout.entries))
     entries: list[RawEntry] = []
     kept: list[tuple[Span, bytes]] = []
     for span, digest in new:
-        try:
-            found = read_document(layout.without(other for other in layout.entries if other != span))
-        except Exception:  # noqa: BLE001 - see above
-            notes.append("an entry on which the parser failed was left out")
-            continue
+        found = _attempt(layout.without(other for other in layout.entries if other != span), notes)
         if found is not None:
             entries += found.entries
             kept.append((span, digest))
-    return raw and replace(raw, entries=tuple(entries)), kept
+    return head and replace(head, entries=tuple(entries)), kept
+
+
+def _whole(document: bytes, slices: list[bytes], notes: list[str]) -> RawFeed | None:
+    """A document that cannot be taken apart safely; and when feedparser fails on it, its entries, taken apart all the same."""
+    try:
+        return read_document(document)
+    except Exception:  # noqa: BLE001 - see _strict
+        found = (_attempt(_wrapped(piece), notes) for piece in slices)
+        return RawFeed(entries=tuple(entry for one in found if one is not None for entry in one.entries))
+
+
+def _attempt(document: bytes, notes: list[str]) -> RawFeed | None:
+    try:
+        return read_document(document)
+    except Exception:  # noqa: BLE001 - see _strict
+        notes.append("an entry on which the parser failed was left out")
+        return None
+
+
+def _wrapped(entry: bytes) -> bytes:
+    """One entry as a document of its own."""
+    names = "".join(f' xmlns:{prefix}="{uri}"' for prefix, uri in NAMESPACES.items()).encode()
+    if re.match(rb"<(?:\w{1,20}:)?item\b", entry, re.IGNORECASE):
+        return b'<rss version="2.0"' + names + b"><channel>" + entry + b"</channel></rss>"
+    return b'<feed xmlns="http://www.w3.org/2005/Atom"' + names + b">" + entry + b"</feed>"
 
 
 def _digests(layout: Layout) -> tuple[bytes, ...]:
@@ -161,7 +173,7 @@ def _loose(text: str, job: ParseJob, limits: Limits, notes: list[str]) -> Parsed
         notes.append(f"more than {limits.max_entries} entries; {limits.max_entries} are taken")
         text = text[: found.pop().start()]
     slices = [one[0] for one in found]
-    raw = read_document(text.encode("utf-8", "replace"))
+    raw = _whole(text.encode("utf-8", "replace"), [piece.encode("utf-8", "replace") for piece in slices], notes)
     if raw is None:
         return ParseFailed(FailureReason.NOT_A_FEED, "no feed, and not well-formed")
     if len(slices) == len(raw.entries):
@@ -208,96 +220,3 @@ def _finish(
         hub=head.hub,
         warnings=tuple(dict.fromkeys(notes)),
     )
-
-
-# --- feedparser ----------------------------------------------------------------------------------------------------
-
-
-def read_document(document: bytes) -> RawFeed | None:
-    """Feedparser's reading of a document in UTF-8 without prolog; None when it finds no feed in it."""
-    found: Any = feedparser.parse(io.BytesIO(_DECLARATION + document), sanitize_html=False, resolve_relative_uris=False)
-    if not found.version and not found.entries:
-        return None
-    feed = found.feed
-    skipped = [(kind.lower(), _SKIP.findall(inside)) for kind, inside in _SKIPPED.findall(_text(document[:100_000]))]
-    return RawFeed(
-        title=_str(feed.get("title")),
-        homepage=_str(feed.get("link")),
-        language=_str(feed.get("language")),
-        ttl=_str(feed.get("ttl")),
-        update_period=_str(feed.get("sy_updateperiod")),
-        update_frequency=_str(feed.get("sy_updatefrequency")),
-        skip_hours=tuple(value for kind, values in skipped if kind == "hours" for value in values),
-        skip_days=tuple(value for kind, values in skipped if kind == "days" for value in values),
-        hub=next((_str(link.get("href")) for link in feed.get("links", ()) if link.get("rel") == "hub"), ""),
-        entries=tuple(map(_entry, found.entries)),
-    )
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "replace")
-
-
-def _str(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _entry(entry: Any) -> RawEntry:
-    contents = [part for part in entry.get("content", ()) if _str(part.get("value"))]
-    body = max(contents, key=lambda part: len(part["value"]), default=None)
-    summary = _str(entry.get("summary"))
-    guid = _str(entry.get("id"))
-    title = entry.get("title_detail") or {}
-    dates = (_str(dict.get(entry, key)) for key in ("published", "updated", "created"))
-    names = [_str(person.get("name")) for person in entry.get("authors", ())]
-    context = body or entry.get("summary_detail") or title
-    return RawEntry(
-        guid=guid,
-        link=_link(entry) or (guid if guid.startswith(("http://", "https://")) else ""),
-        original=_str(entry.get("feedburner_origlink")) or _str(entry.get("pheedo_origlink")),
-        title=_str(entry.get("title")),
-        summary="" if body and summary == body["value"] else summary,
-        body=body["value"] if body else "",
-        dates=tuple(date for date in dates if date),
-        author=", ".join(name for name in names if name) if len(names) > 1 else _str(entry.get("author")),
-        tags=tuple(filter(None, (_str(tag.get("term")) or _str(tag.get("label")) for tag in entry.get("tags", ())))),
-        images=_images(entry),
-        language=_str(dict.get(entry, "language")) or _str(title.get("language")),
-        base=_str(context.get("base")),
-    )
-
-
-def _link(entry: Any) -> str:
-    """The article's address; an alternate of a type that feedparser does not take for a page, where there is no other."""
-    if link := _str(entry.get("link")):
-        return link
-    return next(
-        (
-            _str(link.get("href"))
-            for link in entry.get("links", ())
-            if link.get("rel") == "alternate" and link.get("href")
-        ),
-        "",
-    )
-
-
-def _images(entry: Any) -> tuple[str, ...]:
-    media = [
-        one.get("url")
-        for one in entry.get("media_content", ())
-        if one.get("medium") == "image" or one.get("type", "").startswith("image/") or _is_image(one.get("url", ""))
-    ]
-    media += [one.get("url") for one in entry.get("media_thumbnail", ())]
-    media += [
-        link.get("href")
-        for link in entry.get("links", ())
-        if link.get("rel") == "enclosure"
-        and (link.get("type", "").startswith("image/") or _is_image(link.get("href", "")))
-    ]
-    image = entry.get("image")
-    media.append(image.get("href") if isinstance(image, dict) else "")
-    return tuple(_str(url) for url in media if url)[:_MAX_IMAGES]
-
-
-def _is_image(url: str) -> bool:
-    return bool(re.search(r"\.(?:jpe?g|png|gif|webp|avif)(?:[?#]|$)", url[-500:], re.IGNORECASE))

@@ -151,7 +151,7 @@ def _host(name: str) -> str:
         try:
             name = name.encode("idna").decode("ascii")
         except UnicodeError:
-            name = quote(name)
+            name = quote(name).lower()  # no host, but the same one every time
     return _MOBILE.sub("", name) if not name.startswith("www.gov.") else name
 
 

@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from aggregator.parsing.decode import decode
-from aggregator.parsing.feed import read_document
+from aggregator.parsing.feed_judge import read_document
 from aggregator.parsing.layout import Layout, Malformed, lay_out
 
 SPLICED = 12  # entries of one spliced document

@@ -57,12 +57,12 @@ READ = {
     "long title": rss("<item><title>" + "Fine " * 500_000 + "</title></item>"),
     "long date": rss(item("<pubDate>" + "1 " * 500_000 + "</pubDate>")),
     "open comments": rss(item("<description>" + "&lt;!--" * 100_000 + "</description>")),
-    "stray ampersands": rss(item("<description>" + "& " * 300_000 + "</description>")),
+    "stray ampersands": rss(item("<description>" + "& " * 100_000 + "</description>")),
     "categories where no XML is": rss(item("".join(f"<category>{n}</category>" for n in range(20_000))) + "<b>"),
     "marks on one letter": rss(item("<description>a" + "\u0301\u0323" * 60_000 + "</description>")),
     "namespaces": rss(item("<a " + " ".join(f'xmlns:a{n}="urn:{n}"' for n in range(10_000)) + "/>")),
-    "50,000 entries": rss(item("") * 50_000),
-    "50,000 entries where no XML is": rss(item("") * 50_000 + "<b>"),
+    "20,000 entries": rss(item("") * 20_000),
+    "20,000 entries where no XML is": rss(item("") * 20_000 + "<b>"),
 }
 REFUSED = {
     "elements 100,000 deep": rss("<a>" * 100_000 + "</a>" * 100_000),

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from aggregator.config import Limits
 from aggregator.models import ParsedFeed, ParseJob
-from aggregator.parsing.feed import parse, read_document
+from aggregator.parsing.feed import parse
+from aggregator.parsing.feed_judge import read_document
 from aggregator.parsing.layout import Layout, lay_out
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
