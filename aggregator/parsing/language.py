@@ -72,6 +72,14 @@ _TELLING: Final = (
 _ALIASES: Final = {"nb": "no", "nn": "no", "iw": "he", "in": "id", "ji": "yi", "mo": "ro", "sh": "sr", "cz": "cs", "gr": "el", "ua": "uk",
                    "jp": "ja", "kr": "ko", "cn": "zh", "dk": "da", "se": "sv", "ee": "et", "by": "be", "rs": "sr", "fil": "tl", "kz": "kk", "us": "en",
                    "yue": "zh", "wuu": "zh", "arz": "ar", "ary": "ar", "als": "sq", "swa": "sw"}  # fmt: skip
+_HARDLY, _LIKELY, _SURE, _CERTAIN = 0.35, 0.5, 0.8, 0.999  # probabilities of py3langid's
+_CLEARLY: Final = 1.25  # times that eldc's score of its answer must be that of the declared language's
+_NEVER_LATIN: Final = frozenset(
+    "ru uk be bg mk ky mn tg ba ar fa ur ps ckb ug sd hi mr ne bn as zh yue ja ko th el he ka hy km lo my si ta te kn ml gu pa or am".split()
+)
+_DOUBTED: Final = frozenset(
+    {"ms", "tl", "eu"}
+)  # what eldc takes Indonesian, Swahili and other languages of its ignorance for
 # Written alike: a recogniser that answers one while the feed says the other is no contradiction.
 _ALIKE: Final = tuple(map(frozenset, ({"ms", "id"}, {"hr", "sr", "bs", "sh", "me", "cnr"}, {"no", "nb", "nn", "da"}, {"hi", "mr", "ne"},
                                       {"cs", "sk"}, {"ca", "es"}, {"gl", "pt"}, {"tl", "fil", "ceb"}, {"fa", "tg", "prs"}, {"af", "nl"})))  # fmt: skip
@@ -169,20 +177,32 @@ def _of_shared(text: str, letters: int, script: str, prior: str) -> str:
 def _of_latin(text: str, letters: int, prior: str) -> str:
     found = _first().detect_details(text)
     answer = primary(found.language) if found.language != "und" else ""
-    if answer and answer == prior:
+    if prior in _NEVER_LATIN:  # a Russian feed's item in Latin letters is not Russian
+        prior = ""
+    if answer and (answer == prior or _alike(answer, prior)):
         return prior
-    if prior and any(prior in group and answer in group for group in _ALIKE):
+    if not prior:
+        if found.reliable and letters >= _ENOUGH and answer not in _DOUBTED:
+            return answer
+        guess, sure = _guess(text)
+        return guess if guess and sure > _LIKELY else answer
+    if letters < 2 * _ENOUGH:
         return prior
-    if prior and prior in eldc.LANGUAGES and answer:
-        scores = found.scores
-        if found.reliable and letters >= 2 * _ENOUGH and scores[found.language] > 1.5 * scores.get(prior, 0.0):
-            guess, sure = _second().classify(text)
-            return answer if primary(guess) == answer and sure > 0.8 else prior  # noqa: PLR2004 - both, against the feed
+    guess, sure = _guess(text)
+    if guess == prior or _alike(guess, prior):
         return prior
-    if not prior and found.reliable and letters >= _ENOUGH:
-        return answer
+    if guess == answer or _alike(guess, answer):  # both recognisers against the feed
+        own = found.scores.get(prior, 0.0) if prior in eldc.LANGUAGES else 0.0
+        clear = sure > (_SURE if own else _HARDLY) and found.scores[found.language] > _CLEARLY * own
+        return (answer if guess in eldc.LANGUAGES else guess) if clear else prior
+    # A language that only the second one knows: the first cannot have seen it.
+    return guess if guess and guess not in eldc.LANGUAGES and sure > _CERTAIN and letters >= 3 * _ENOUGH else prior
+
+
+def _guess(text: str) -> tuple[str, float]:
     guess, sure = _second().classify(text)
-    guess = primary(guess)
-    if prior:  # a language that eldc does not know
-        return answer if guess == answer and sure > 0.95 and letters >= 2 * _ENOUGH else prior  # noqa: PLR2004
-    return guess if sure > 0.5 and guess != "zxx" else answer  # noqa: PLR2004
+    return ("" if guess == "zxx" else primary(guess)), float(sure)
+
+
+def _alike(one: str, two: str) -> bool:
+    return any(one in group and two in group for group in _ALIKE)

@@ -26,17 +26,25 @@ def same(one, two):
 
 
 def test_declared_language_is_kept():
-    """With the right declaration 99.5 % of all labelled items keep it."""
+    """With the right declaration 99.8 % of all labelled items keep it."""
     items = rows()
     right = sum(same(detect(f"{row['title']}. {row['summary']}", row["lang"]), row["lang"]) for row in items)
-    assert right >= 0.995 * len(items)
+    assert right >= 0.998 * len(items)
 
 
 def test_undeclared_language_is_recognised():
-    """With no declaration at all, 96 % are recognised."""
+    """With no declaration at all, 99 % are recognised."""
     items = rows()
     right = sum(same(detect(f"{row['title']}. {row['summary']}"), row["lang"]) for row in items)
-    assert right >= 0.96 * len(items)
+    assert right >= 0.99 * len(items)
+
+
+def test_wrong_labels_are_seen_through():
+    """Items whose feed wrongly calls itself English or Russian are recognised in 96 and 97 of 100 cases."""
+    items = rows()
+    for declared, least in (("en", 0.96), ("ru", 0.97)):
+        right = sum(same(detect(f"{row['title']}. {row['summary']}", declared), row["lang"]) for row in items)
+        assert right >= least * len(items)
 
 
 @pytest.mark.parametrize(
