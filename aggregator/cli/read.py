@@ -118,7 +118,14 @@ def _story_page(reader: Reader, story_id: int, why: bool) -> Row:
     if why:
         for item in items:
             item["why"] = reader.why(item["item_id"])
-    return {**story, "items": items}
+    heads = reader.query("SELECT * FROM story_heads WHERE story_id = ?", (story["story_id"],))
+    told = "SELECT d.* FROM story_digest AS d JOIN meta AS r ON r.key = 'reader_language' AND r.value = d.language WHERE d.story_id = ? ORDER BY d.position"
+    return {
+        **story,
+        "head": heads[0] if heads else None,
+        "digest": reader.query(told, (story["story_id"],)),
+        "items": items,
+    }
 
 
 def _print_item(page: Row) -> None:
@@ -126,13 +133,12 @@ def _print_item(page: Row) -> None:
     lines = [click.style(head, dim=True), click.style(_best(page, "title"), bold=True)]
     if page["reader_title"] and page["reader_title"] != page["title"]:
         lines.append(
-            click.style(
-                f"{plain_line(page['title'])} ({page['language_name']}; above: {page['reader_origin']})", dim=True
-            )
+            click.style(f"{plain_line(page['title'])} ({page['language_name']}; above: {_maker(page)})", dim=True)
         )
     summary = _best(page, "summary")
     if summary:
         lines += [_wrapped(summary)]
+    lines += [click.style(f"({note})", dim=True) for note in _notes(page)]
     body = page["reader_body"] or page["body"]
     if body and plain_line(body) != summary:
         lines += ["", *(_wrapped(part) + "\n" for part in plain(body).split("\n\n"))]
@@ -150,6 +156,30 @@ def _print_item(page: Row) -> None:
     click.echo("\n".join(lines))
 
 
+def _maker(row: Row) -> str:
+    """What made the texts in the reader's language, in words."""
+    if row["reader_origin"] != "machine":
+        return str(row["reader_origin"])
+    return f"machine translation by {plain_line(row['reader_model'] or 'an unnamed model')}, {row['reader_made_at']}"
+
+
+def _notes(page: Row) -> list[str]:
+    """Where summary and body come from, when that is not the feed itself."""
+    notes = []
+    if (
+        not page["reader_body"]
+        and not page["reader_summary"]
+        and page["reader_origin"] is None
+        and page["language_name"]
+    ):
+        notes.append(f"not translated yet; in {page['language_name']}")
+    if page["sentence_origin"] == "extractive" and page["reader_origin"] == "original":
+        notes.append("summary: a sentence of the article")
+    if page["text_origin"] == "page":
+        notes.append(f"text: from the article's page by {page['text_model']}, {page['text_made_at']}")
+    return notes
+
+
 def _print_story(page: Row) -> None:
     counts = f"{page['item_count']} items, {page['outlet_count']} outlets, {page['country_count']} countries, {page['language_count']} languages"
     lines = [
@@ -161,6 +191,22 @@ def _print_story(page: Row) -> None:
         ),
         "",
     ]
+    head = page["head"]
+    if head and (head["reader_summary"] or head["summary"]):
+        machine = (
+            f" (machine translation by {plain_line(head['reader_model'] or '')})"
+            if head["reader_origin"] == "machine"
+            else ""
+        )
+        lines += [_wrapped(plain_line(head["reader_summary"] or head["summary"])) + click.style(machine, dim=True), ""]
+    for added in page["digest"]:
+        mark = ", machine translation" if added["origin"] == "machine" else ""
+        lines.append(
+            f"  • {plain_line(added['sentence'])}"
+            + click.style(f" — {added['flag']} {added['outlet']}{mark}", dim=True)
+        )
+    if page["digest"]:
+        lines.append("")
     for item in page["items"]:
         lines += _told(item, item["item_id"])
         lines += _why_lines(item.get("why"), "      ")

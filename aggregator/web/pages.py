@@ -227,7 +227,7 @@ def item(reader: Reader, asked: Asked) -> Page:
             "body_language": body_language,
             "made": made(row["reader_origin"]) if translated else "",
             "original": [p for p in (row["summary"], *paragraphs(row["body"])) if p] if translated else [],
-            "extracted": row["reader_origin"] == "extractive",
+            "extracted": row["language"] == language and row["sentence_origin"] == "extractive",
             "similar": similar,
         },
     )
