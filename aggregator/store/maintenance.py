@@ -40,8 +40,8 @@ AND NOT EXISTS (
   WHERE m.item_id = i.item_id)
 """
 _OLD = f"""
-SELECT i.item_id, {_NOT_NOTED} AS free FROM items AS i
-WHERE i.item_id > :after AND i.first_seen_at < :before AND i.pruned_at IS NULL ORDER BY i.item_id LIMIT :limit
+SELECT i.item_id, i.first_seen_at, {_NOT_NOTED} AS free FROM items AS i
+WHERE i.item_id > :after AND i.pruned_at IS NULL ORDER BY i.item_id LIMIT :limit
 """  # noqa: S608  a condition of our own
 _TOO_MANY = """
 SELECT feed_id, count(*) AS items FROM items WHERE pruned_at IS NULL GROUP BY feed_id HAVING count(*) > ?
@@ -52,10 +52,11 @@ SELECT item_id FROM (
 ) AS o JOIN items AS i USING (item_id) WHERE {_NOT_NOTED} ORDER BY item_id LIMIT :limit
 """  # noqa: S608  a condition of our own
 _FORGOTTEN = """
-SELECT i.item_id FROM items AS i WHERE i.pruned_at < :before AND i.item_id > :after AND NOT EXISTS (
+SELECT i.item_id, i.pruned_at FROM items AS i
+WHERE i.pruned_at IS NOT NULL AND i.pruned_at < :before AND (i.pruned_at, i.item_id) > (:at, :after) AND NOT EXISTS (
   SELECT 1 FROM sightings AS s JOIN feed_state AS f ON f.feed_id = s.feed_id
   WHERE s.item_id = i.item_id AND length(s.digest) = 8 AND instr(f.window, s.digest) > 0)
-ORDER BY i.item_id LIMIT :limit
+ORDER BY i.pruned_at, i.item_id LIMIT :limit
 """
 
 
@@ -151,12 +152,14 @@ class _Run:
         after = saved.get("after", 0) if saved.get("day") == iso(self._now)[:10] else 0
         while True:
             self._breathe()
-            rows = self._writer.rows(_OLD, {"after": after, "before": iso(before), "limit": _BATCH})
-            if not rows:
+            rows = self._writer.rows(_OLD, {"after": after, "limit": _BATCH})
+            old = [row for row in rows if row["first_seen_at"] < iso(before)]  # ids grow with that time
+            if old:
+                self._prune([row["item_id"] for row in old if row["free"]])
+                after = old[-1]["item_id"]
+                self._writer.save_state("retention", json.dumps({"day": iso(self._now)[:10], "after": after}).encode())
+            if len(old) < _BATCH:
                 return
-            self._prune([row["item_id"] for row in rows if row["free"]])
-            after = rows[-1]["item_id"]
-            self._writer.save_state("retention", json.dumps({"day": iso(self._now)[:10], "after": after}).encode())
 
     def prune_surplus(self, keep: int) -> None:
         """Empty all but the newest `keep` items of each feed."""
@@ -171,16 +174,17 @@ class _Run:
 
     def forget(self, before: datetime) -> None:
         """Delete the empty rows of items pruned before then that no feed lists any more."""
-        after = 0
+        at, after = "", 0
         while True:
             self._breathe()
-            rows = self._writer.rows(_FORGOTTEN, {"before": iso(before), "after": after, "limit": _BATCH})
+            given = {"before": iso(before), "at": at, "after": after, "limit": _BATCH}
+            rows = self._writer.rows(_FORGOTTEN, given)
             if not rows:
                 return
             with self._writer.transaction() as db:
-                db.executemany("DELETE FROM items WHERE item_id = ?", [tuple(row) for row in rows])
+                db.executemany("DELETE FROM items WHERE item_id = ?", [(row["item_id"],) for row in rows])
             self.forgotten += len(rows)
-            after = rows[-1]["item_id"]
+            at, after = rows[-1]["pruned_at"], rows[-1]["item_id"]
 
     def cut(self, table: str, key: str, time_column: str, before: datetime) -> None:
         """Delete a log's oldest rows; its key grows with time."""

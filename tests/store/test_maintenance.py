@@ -184,6 +184,24 @@ def test_a_reader_that_holds_a_transaction(desk, monkeypatch):
     assert (done.wal_bytes, done.warnings) == (0, ())
 
 
+@pytest.mark.parametrize(
+    ("sql", "step"),
+    [
+        ("_OLD", "SEARCH i USING INTEGER PRIMARY KEY (rowid>?)"),
+        ("_TOO_MANY", "SCAN items USING COVERING INDEX items_by_feed"),
+        ("_FORGOTTEN", "SEARCH i USING COVERING INDEX items_pruned (pruned_at>? AND pruned_at<?)"),
+    ],
+)
+def test_looking_for_what_to_delete_is_quick(aged, sql, step):
+    """Each query of a run goes by an index that holds few rows, or ends at the first that is too new."""
+    names = ("after", "limit", "at", "before")
+    text = getattr(maintenance, sql)
+    values = {name: 1 for name in names if f":{name}" in text} or (1,)
+    plan = [row["detail"] for row in aged.writer.rows(f"EXPLAIN QUERY PLAN {text}", values)]
+    assert plan[0] == step
+    assert not [line for line in plan if "TEMP B-TREE" in line]
+
+
 def test_a_run_says_what_it_did(aged):
     """What a person reads of a run names each kind of work, and that there is more."""
     done = maintain(aged.writer, Retention(items_days=30), now=aged.now)

@@ -143,7 +143,7 @@ CREATE TABLE items (
 ) STRICT;
 CREATE INDEX items_by_url ON items (canonical_url);              -- identity, and "what is known of this link"
 CREATE INDEX items_by_title ON items (outlet_id, title_hash);    -- identity: same outlet, same title
-CREATE INDEX items_by_feed ON items (feed_id) WHERE pruned_at IS NULL; -- a feed's items in the order they were seen
+CREATE INDEX items_by_feed ON items (feed_id, pruned_at); -- a feed's items in the order they were seen
 CREATE INDEX items_pruned ON items (pruned_at) WHERE pruned_at IS NOT NULL; -- the empty rows
 CREATE INDEX items_by_time ON items (published_at);              -- new items are mostly of now, so it grows at its end and stays cheap
 
