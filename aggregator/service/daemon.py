@@ -1,4 +1,4 @@
-"""The daemon: a few APScheduler jobs over the stages, signals, and the service manager."""
+"""The daemon: a few jobs over the stages, signals, and the service manager."""
 
 import asyncio
 import logging
@@ -7,8 +7,6 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
-
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from aggregator.config import Config
 from aggregator.errors import AggregatorError, ConfigError, StoreDamagedError, StoreError
@@ -21,6 +19,7 @@ from aggregator.service.monitor import LOOK_EVERY_S, Monitor
 from aggregator.service.notify import Notifier
 from aggregator.service.rounds import RoundCounts
 from aggregator.service.runtime import Runtime
+from aggregator.service.ticks import Ticks
 from aggregator.service.upkeep import UPKEEP_EVERY_S, Upkeep
 
 __all__ = ["Daemon", "Reload"]
@@ -73,9 +72,7 @@ class Daemon:
         self._tally = tally or Tally()
         self._monitor = Monitor(runtime, clock, self._tally)
         self._upkeep = Upkeep(runtime, clock, stopping=self._stop.is_set)
-        self._scheduler = AsyncIOScheduler(
-            timezone="UTC", job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None}
-        )
+        self._ticks = Ticks()
 
     async def run(self) -> None:
         """Serve until told to stop.
@@ -102,9 +99,9 @@ class Daemon:
             event(log, logging.INFO, "stopping", "stopping: what is under way is finished")
             watching.cancel()
             self._runtime.grouping.draining = self._runtime.enrichment.draining = True
-            self._scheduler.pause()
+            self._ticks.pause()
             await asyncio.gather(self._runtime.rounds.drain(_DRAIN_S), self._jobs_end(_DRAIN_S + 1))
-            self._scheduler.shutdown(wait=False)
+            self._ticks.end()
             await asyncio.to_thread(self._monitor.metrics.close)
         if self._failure:
             raise self._failure
@@ -120,14 +117,10 @@ class Daemon:
             ("maintain", UPKEEP_EVERY_S, self._upkeep.run),
             ("monitor", LOOK_EVERY_S, self._look),
         ):
-            self._add_job(name, seconds, self._guarded, name, work)
+            self._ticks.every(seconds, name, self._guarded, name, work)
         if self._notifier.watchdog_s:
-            self._add_job("watchdog", max(0.5, self._notifier.watchdog_s / 4), self._watchdog)
-        if not self._scheduler.running:
-            self._scheduler.start()
-
-    def _add_job(self, name: str, seconds: float, call: Callable[..., Awaitable[None]], *args: object) -> None:
-        self._scheduler.add_job(call, "interval", seconds=seconds, args=args, id=name, replace_existing=True)
+            self._ticks.every(max(0.5, self._notifier.watchdog_s / 4), "watchdog", self._watchdog)
+        self._ticks.start()
 
     async def _jobs_end(self, within_s: float) -> None:
         if self._jobs:
@@ -147,12 +140,8 @@ class Daemon:
                 )
 
     async def _clock_went_back(self, by: timedelta) -> None:
-        """APScheduler would wait until it is again where it was: all jobs run at once instead.
-
-        Feeds that were polled in what is now the future are due after their interval from now on.
-        """
-        for job in self._scheduler.get_jobs():
-            job.modify(next_run_time=self._clock())
+        """All jobs are due now, and feeds that were polled in what is now the future are due after their interval from now on."""
+        self._ticks.all_at_once(self._clock())
         with suppress(StoreError):  # the next poll says so
             healed = await self._runtime.store(self._runtime.writer.heal_clock, self._clock())
             event(log, logging.WARNING, "clock_back", f"the clock went back by {by}; {healed} feeds are due anew")

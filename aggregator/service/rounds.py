@@ -172,7 +172,7 @@ class PollRounds:
         now = time.monotonic()
         free = self.poller.config.fetching.concurrency - len(self._under_way)
         if self._network.offline:
-            if now < self._next_probe or self._under_way:
+            if now < self._next_probe or len(self._under_way) >= _PROBES:
                 return 0
             free = _PROBES
             self._next_probe = now + _PROBE_S

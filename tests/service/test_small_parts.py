@@ -17,6 +17,7 @@ from aggregator.service.clock import JumpWatch
 from aggregator.service.logs import event, set_up
 from aggregator.service.notify import Notifier
 from aggregator.service.serial import Serial
+from aggregator.service.ticks import Ticks
 
 NOW = datetime(2026, 2, 25, 6, 23, tzinfo=UTC)
 
@@ -230,5 +231,57 @@ def test_closing_does_not_wait_for_a_call_that_hangs():
         assert time.monotonic() - began < 2
         free.set()
         await hanging
+
+    asyncio.run(main())
+
+
+# --- the jobs ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_clock_that_learns_the_year_costs_nothing():
+    """A job that is due since 1970, as on a machine that had no clock, runs once and at once, not once for each turn missed."""
+
+    async def main():
+        ticks, runs = Ticks(), []
+
+        async def job():
+            runs.append(time.monotonic())
+
+        ticks.every(0.5, "job", job)
+        ticks.start()
+        ticks.all_at_once(datetime(1970, 1, 1, tzinfo=UTC))
+        began = time.monotonic()
+        await asyncio.sleep(0.25)
+        assert len(runs) == 1
+        assert runs[0] - began < 0.2
+        await asyncio.sleep(0.5)
+        assert len(runs) == 2
+        ticks.end()
+
+    asyncio.run(main())
+
+
+def test_a_job_that_takes_long_does_not_overlap_itself():
+    """The turns that pass while it is at work are missed, not made up for."""
+
+    async def main():
+        ticks, at_work, most, runs = Ticks(), 0, 0, 0
+
+        async def job():
+            nonlocal at_work, most, runs
+            at_work, runs = at_work + 1, runs + 1
+            most = max(most, at_work)
+            await asyncio.sleep(0.25)
+            at_work -= 1
+
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
+        ticks.every(0.05, "job", job)
+        ticks.start()
+        await asyncio.sleep(0.9)
+        ticks.pause()
+        assert most == 1
+        assert 2 <= runs <= 4
+        ticks.end()
+        await asyncio.sleep(0.3)
 
     asyncio.run(main())
