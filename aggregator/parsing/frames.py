@@ -21,7 +21,8 @@ __all__ = [
     "encode_result",
 ]
 
-LENGTH: Final = struct.Struct("!I")  # stands before every order and every result
+LENGTH: Final = struct.Struct("!I")  # stands before every order
+ANSWER: Final = struct.Struct("!If")  # stands before every result: its length, and the seconds of CPU that it took
 TELL: Final = struct.Struct("!ci")  # what the template is told: FORK and a niceness, KILL and a process id
 FORK: Final = b"F"
 KILL: Final = b"K"

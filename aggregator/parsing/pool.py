@@ -19,7 +19,7 @@ import msgspec
 
 from aggregator.config import Limits
 from aggregator.models import FailureReason, ParsedFeed, ParseFailed, ParseJob
-from aggregator.parsing.frames import FORK, KILL, LENGTH, TELL, Order, decode_result, encode
+from aggregator.parsing.frames import ANSWER, FORK, KILL, LENGTH, TELL, Order, decode_result, encode
 
 __all__ = ["ParsePool"]
 
@@ -27,7 +27,8 @@ _FAST_CPU_S: Final = 2
 _WALL: Final = 5  # times the CPU limit: what a worker may take on a busy machine …
 _WALL_MORE_S: Final = 5.0  # … and as much more
 _RECYCLE: Final = 200  # jobs after which a worker is replaced, so that no leak of a library lasts
-_LONG_S: Final = 0.5  # a job of so many seconds ends its worker too, for the memory that it leaves behind
+_LONG_CPU_S: Final = 0.5  # a body that takes so long is one for the slow lane next time; and its worker, which holds
+# the memory that it needed, ends
 _SLOW_QUEUE: Final = 16  # jobs that wait for the slow lane; their bodies stay in memory
 _KNOWN_SLOW: Final = 1000  # addresses whose last body took long: these go to the slow lane at once
 _LARGE: Final = (
@@ -65,6 +66,7 @@ class _Worker:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     jobs: int = 0
+    cpu_s: float = 0.0  # what the last job took
 
     async def run(self, order: Order) -> Result:
         """Raises _Gone when the worker dies of it, and TimeoutError."""
@@ -73,7 +75,7 @@ class _Worker:
             async with asyncio.timeout(order.cpu_s * _WALL + _WALL_MORE_S):
                 self.writer.writelines((LENGTH.pack(len(payload)), payload))
                 await self.writer.drain()
-                (size,) = LENGTH.unpack(await self.reader.readexactly(LENGTH.size))
+                size, self.cpu_s = ANSWER.unpack(await self.reader.readexactly(ANSWER.size))
                 if size > _LARGEST_RESULT:
                     return ParseFailed(FailureReason.PARSE, f"what the feed holds comes to {size} bytes")
                 answer = await self.reader.readexactly(size)
@@ -181,23 +183,19 @@ class ParsePool:
         ticket = _Ticket(job, asyncio.get_running_loop().create_future())
         self._backlog += size
         try:
-            if size > _LARGE:
+            if size > _LARGE or job.url in self._known_slow:
                 self._queue_slow(ticket)
-            elif job.url in self._known_slow:
-                self._later(ticket)
             else:
                 self._fast.put_nowait(ticket)
             return await ticket.result
         finally:
             self._backlog -= size
 
-    def _later(self, ticket: _Ticket) -> None:
-        """To the slow lane."""
-        self._known_slow[ticket.job.url] = None
-        self._known_slow.move_to_end(ticket.job.url)
+    def _remember(self, url: str) -> None:
+        self._known_slow[url] = None
+        self._known_slow.move_to_end(url)
         if len(self._known_slow) > _KNOWN_SLOW:
             self._known_slow.popitem(last=False)
-        self._queue_slow(ticket)
 
     def _queue_slow(self, ticket: _Ticket) -> None:
         try:
@@ -231,7 +229,7 @@ class ParsePool:
             worker = None
         try:
             worker = worker or await self._hire(_SLOW_NICE if slow else 0)
-        except _Gone as error:
+        except (_Gone, OSError) as error:  # such as no descriptor or no process to be had
             _settle(ticket, ParseFailed(FailureReason.INTERNAL, f"no parser: {error}"))
             return None
         cpu_s = self._limits.cpu_s if slow else min(self._limits.cpu_s, _FAST_CPU_S)
@@ -248,17 +246,20 @@ class ParsePool:
             if took < cpu_s:
                 _settle(ticket, ParseFailed(FailureReason.PARSE, f"it killed its parser after {took:.1f} s"))
             elif cpu_s < self._limits.cpu_s:
-                self._later(ticket)
+                self._remember(ticket.job.url)
+                self._queue_slow(ticket)
             else:
                 _settle(ticket, ParseFailed(FailureReason.PARSE, f"it keeps the parser busy for more than {cpu_s} s"))
             return None
-        took = clock() - began
-        if slow and took < _FAST_CPU_S:
+        long = worker.cpu_s > _LONG_CPU_S
+        if long:
+            self._remember(ticket.job.url)
+        elif slow:
             self._known_slow.pop(ticket.job.url, None)
         _settle(ticket, result)
         # A fork is cheap. The slow lane is mostly empty: no worker waits there. One that failed may be short of memory.
         failed = getattr(result, "reason", None) is FailureReason.PARSE
-        if slow or failed or took > _LONG_S or worker.jobs >= _RECYCLE:
+        if slow or failed or long or worker.jobs >= _RECYCLE:
             self._dismiss(worker)
             return None
         return worker

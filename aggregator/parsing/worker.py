@@ -16,13 +16,14 @@ import signal
 import socket
 import struct
 import sys
+import time
 from collections.abc import Callable
 from typing import Final
 
 from aggregator.cleaning import plain_line
 from aggregator.config import Limits
 from aggregator.models import FailureReason, ParsedFeed, ParseFailed, ParseJob
-from aggregator.parsing.frames import FORK, KILL, LENGTH, READY, TELL, decode_order, encode_result
+from aggregator.parsing.frames import ANSWER, FORK, KILL, LENGTH, READY, TELL, decode_order, encode_result
 
 Parser = Callable[[ParseJob, Limits], ParsedFeed | ParseFailed]
 
@@ -54,8 +55,10 @@ def _serve(parser: Parser, place: socket.socket) -> None:
     with place, place.makefile("rwb") as stream:
         fit = True
         while fit and len(header := stream.read(LENGTH.size)) == LENGTH.size:
-            answer, fit = _answer(parser, stream.read(*LENGTH.unpack(header)))
-            stream.write(LENGTH.pack(len(answer)))
+            payload = stream.read(*LENGTH.unpack(header))
+            began = time.process_time()
+            answer, fit = _answer(parser, payload)
+            stream.write(ANSWER.pack(len(answer), time.process_time() - began))
             stream.write(answer)
             stream.flush()
 

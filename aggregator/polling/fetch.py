@@ -36,6 +36,7 @@ _ORIGINS: Final = 256  # whose connections are kept
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _LARGE: Final = 1_000_000  # bytes from which a body is large
 _LARGE_AT_ONCE: Final = 8  # large bodies that arrive at once: 64 of 10 MB would be more than the machine's share
+_TURN: Final = 64  # chunks after which others get their turn
 _STEP: Final = 16_384  # bytes unpacked between two looks at the size
 _DETAIL: Final = 300  # characters of a failure in words
 _CUT: Final = ("without sending complete message body", "InvalidBodyLengthError", "StreamReset", "Expected body length")
@@ -191,10 +192,13 @@ class Fetcher:
         """The body, unpacked. Of bodies that turn out large only a few arrive at once; the others wait where they are."""
         most = self._settings.max_body_bytes
         body = Body(headers.get("content-encoding", ""), most)
-        raw, large = 0, False
+        raw, chunks, large = 0, 0, False
         try:
             async for chunk in response.stream:  # type: ignore[union-attr] # the transport's streams are asynchronous
                 raw += len(chunk)
+                chunks += 1
+                if not chunks % _TURN:
+                    await asyncio.sleep(0)  # one read may hold thousands of tiny chunks, and no wait between them
                 spent.body += len(chunk)
                 if raw > most:
                     raise Refused(FailureReason.TOO_LARGE, f"the body is larger than {most} bytes")

@@ -129,7 +129,7 @@ async def watch(pid, without, found):
         found["gap"] = max(found["gap"], time.monotonic() - before - 0.1)
         if time.monotonic() - checked > 1:
             checked = time.monotonic()
-            found["mb"] = max(found["mb"], tree_mb(pid, without))
+            found["mb"] = max(found["mb"], await asyncio.to_thread(tree_mb, pid, without))
 
 
 async def measure(ports, servers, given):
