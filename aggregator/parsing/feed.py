@@ -13,6 +13,7 @@ from aggregator.parsing.facts import facts
 from aggregator.parsing.feed_judge import read_document
 from aggregator.parsing.items import entry_digest, make_item
 from aggregator.parsing.layout import Layout, Malformed, Refused, lay_out, without_prolog
+from aggregator.parsing.quick import quick_entries
 from aggregator.parsing.raw import RawEntry, RawFeed
 from aggregator.parsing.repair import NAMESPACES
 from aggregator.parsing.scan import Span
@@ -77,49 +78,56 @@ def _parse(job: ParseJob, limits: Limits) -> ParsedFeed | ParseFailed:
 
 
 def _strict(layout: Layout, job: ParseJob, limits: Limits, notes: list[str]) -> ParsedFeed | ParseFailed:
-    """A well-formed document: feedparser sees only its head and the entries not seen before."""
+    """A well-formed document: only the entries not seen before are read, the plain ones of them without feedparser."""
     if not layout.regular:
-        if any(span.heavy for span in layout.entries):
-            return ParseFailed(FailureReason.PARSE, "an entry with too many elements")
-        raw = _whole(layout.data, [layout.data[span.start : span.end] for span in layout.entries], notes)
-        if raw is None:
-            return _no_feed(layout)
-        whole = len(raw.entries) == len(layout.entries)
-        digests = _digests(layout) if whole else _by_content(raw)
-        return _finish(raw, digests, job, limits, notes)
+        return _irregular(layout, job, limits, notes)
     digests = _digests(layout)
-    listed = list(zip(layout.entries, digests, strict=True))
-    skipped = [digest in job.seen for digest in digests[: limits.max_entries]]
-    skipped += [True] * (len(listed) - len(skipped))
-    if any(span.heavy for span, _ in listed):
+    new = [
+        (span, digest)
+        for span, digest in zip(layout.entries[: limits.max_entries], digests, strict=False)
+        if digest not in job.seen and not span.heavy
+    ]
+    if any(span.heavy for span in layout.entries):
         notes.append("an entry with too many elements was left out")
-        skipped = [skip or span.heavy for (span, _), skip in zip(listed, skipped, strict=True)]
-    left_out = [span for (span, _), skip in zip(listed, skipped, strict=True) if skip]
-    new = [(span, digest) for (span, digest), skip in zip(listed, skipped, strict=True) if not skip]
+    entries = quick_entries(_only(layout, [span for span, _ in new]), len(new))
+    odd = [span for (span, _), entry in zip(new, entries, strict=True) if entry is None]
     try:
-        raw = read_document(layout.without(left_out))
+        raw = read_document(_only(layout, odd))
+        judged: list[RawEntry | None] = [*raw.entries] if raw else []
     except Exception:  # noqa: BLE001 - feedparser raises what it likes on odd entries; the others shall not suffer
-        raw, new = _one_by_one(layout, new, notes)
+        raw = _attempt(_only(layout, []), []) or RawFeed()
+        judged = [_alone(_only(layout, [span]), notes) for span in odd]
     if raw is None:
         return _no_feed(layout)
-    if len(raw.entries) != len(new):
-        raise AssertionError(f"{len(new)} entries went to the parser and {len(raw.entries)} came back")
-    return _finish(raw, tuple(digest for _, digest in new), job, limits, notes, digests)
+    if len(judged) != len(odd):
+        raise AssertionError(f"{len(odd)} entries went to the parser and {len(judged)} came back")
+    answers = iter(judged)
+    merged = [(digest, entry or next(answers)) for (_, digest), entry in zip(new, entries, strict=True)]
+    kept = [(digest, entry) for digest, entry in merged if entry is not None]
+    raw = replace(raw, entries=tuple(entry for _, entry in kept))
+    return _finish(raw, tuple(digest for digest, _ in kept), job, limits, notes, digests)
 
 
-def _one_by_one(
-    layout: Layout, new: list[tuple[Span, bytes]], notes: list[str]
-) -> tuple[RawFeed | None, list[tuple[Span, bytes]]]:
-    """The head, and the entries on which feedparser does not fail."""
-    head = read_document(layout.without(layout.entries))
-    entries: list[RawEntry] = []
-    kept: list[tuple[Span, bytes]] = []
-    for span, digest in new:
-        found = _attempt(layout.without(other for other in layout.entries if other != span), notes)
-        if found is not None:
-            entries += found.entries
-            kept.append((span, digest))
-    return head and replace(head, entries=tuple(entries)), kept
+def _irregular(layout: Layout, job: ParseJob, limits: Limits, notes: list[str]) -> ParsedFeed | ParseFailed:
+    """A well-formed document whose entries cannot be read apart from each other."""
+    if any(span.heavy for span in layout.entries):
+        return ParseFailed(FailureReason.PARSE, "an entry with too many elements")
+    raw = _whole(layout.data, [layout.data[span.start : span.end] for span in layout.entries], notes)
+    if raw is None:
+        return _no_feed(layout)
+    digests = _digests(layout) if len(raw.entries) == len(layout.entries) else _by_content(raw)
+    return _finish(raw, digests, job, limits, notes)
+
+
+def _only(layout: Layout, spans: list[Span]) -> bytes:
+    """The document with these entries alone."""
+    kept = set(spans)
+    return layout.without(span for span in layout.entries if span not in kept)
+
+
+def _alone(document: bytes, notes: list[str]) -> RawEntry | None:
+    found = _attempt(document, notes)
+    return found.entries[0] if found and found.entries else None
 
 
 def _whole(document: bytes, slices: list[bytes], notes: list[str]) -> RawFeed | None:

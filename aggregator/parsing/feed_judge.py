@@ -7,14 +7,13 @@ from typing import Any, Final
 
 import feedparser
 
-from aggregator.parsing.raw import RawEntry, RawFeed
+from aggregator.parsing.raw import MAX_IMAGES, RawEntry, RawFeed, is_image
 
 __all__ = ["read_document"]
 
 _DECLARATION: Final = b'<?xml version="1.0" encoding="utf-8"?>\n'
 _SKIPPED: Final = re.compile(r"<skip(Hours|Days)\b[^<>]*>(.{0,2000}?)</skip", re.IGNORECASE | re.DOTALL)
 _SKIP: Final = re.compile(r"<(?:hour|day)\b[^<>]*>\s*(\w{1,10})\s*<", re.IGNORECASE)
-_MAX_IMAGES: Final = 5
 
 # feedparser would read each date by six parsers, whose answers nobody here asks for.
 feedparser.registerDateHandler(lambda _: time.gmtime(0))
@@ -92,19 +91,15 @@ def _images(entry: Any) -> tuple[str, ...]:
     media = [
         one.get("url")
         for one in entry.get("media_content", ())
-        if one.get("medium") == "image" or one.get("type", "").startswith("image/") or _is_image(one.get("url", ""))
+        if one.get("medium") == "image" or one.get("type", "").startswith("image/") or is_image(one.get("url", ""))
     ]
     media += [one.get("url") for one in entry.get("media_thumbnail", ())]
     media += [
         link.get("href")
         for link in entry.get("links", ())
         if link.get("rel") == "enclosure"
-        and (link.get("type", "").startswith("image/") or _is_image(link.get("href", "")))
+        and (link.get("type", "").startswith("image/") or is_image(link.get("href", "")))
     ]
     image = entry.get("image")
     media.append(image.get("href") if isinstance(image, dict) else "")
-    return tuple(_str(url) for url in media if url)[:_MAX_IMAGES]
-
-
-def _is_image(url: str) -> bool:
-    return bool(re.search(r"\.(?:jpe?g|png|gif|webp|avif)(?:[?#]|$)", url[-500:], re.IGNORECASE))
+    return tuple(_str(url) for url in media if url)[:MAX_IMAGES]

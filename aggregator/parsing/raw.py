@@ -1,8 +1,18 @@
 """What a parser found, before anything is cleaned: the one form that every dialect and both parsers end in."""
 
+import re
 from dataclasses import dataclass
+from typing import Final
 
-__all__ = ["RawEntry", "RawFeed"]
+__all__ = ["MAX_IMAGES", "RawEntry", "RawFeed", "is_image"]
+
+MAX_IMAGES: Final = 5  # of an entry; the first that can be used is taken
+_IMAGE: Final = re.compile(r"\.(?:jpe?g|png|gif|webp|avif)(?:[?#]|$)", re.IGNORECASE)
+
+
+def is_image(url: str) -> bool:
+    """Whether an address ends as an image's does."""
+    return bool(_IMAGE.search(url[-500:]))
 
 
 @dataclass(frozen=True, slots=True)
