@@ -13,12 +13,17 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
+import numpy as np
+from numpy.typing import NDArray
+
 from aggregator.cleaning import plain_line
 from aggregator.config import Config
+from aggregator.embedding import Embedder
 from aggregator.enrich.base import Maker
 from aggregator.enrich.digest import Member, digest, heads
 from aggregator.enrich.limits import retry_in_s
 from aggregator.enrich.summary import one_sentence
+from aggregator.errors import EmbedderError
 from aggregator.polling.hosts import host_of
 from aggregator.service.clock import Clock
 from aggregator.service.lanes import Lane, Piece
@@ -34,6 +39,7 @@ __all__ = ["Enrichment", "EnrichmentCounts"]
 _AT_ONCE = 200  # changes looked at between two looks at whether to stop: a tenth of a second
 _STORIES_AT_ONCE = 20
 _ROUND_S = 60.0  # the longest that a round goes on; the next one follows
+_MEASURED = "multilingual-e5-small"  # the model whose cosines were measured
 _PAGES_LOOKED_AT = 60  # of the line: from these, one of each host
 _FORGET_EVERY_S = 3600.0
 
@@ -77,7 +83,8 @@ class Enrichment:
     """Makes what is lacking. `last_progress` is the monotonic time of the last step.
 
     `store` is the writer's thread, `thread` the one in which sentences are chosen and answers checked. `maker` may be
-    exchanged between two rounds; None: nothing is translated. `pages` None: no pages are read.
+    exchanged between two rounds; None: nothing is translated. `pages` None: no pages are read. `embedder`, used in the
+    thread `mind`, also judges translations.
     """
 
     def __init__(
@@ -90,6 +97,8 @@ class Enrichment:
         clock: Clock,
         pages: Pages | None = None,
         maker: Maker | None = None,
+        embedder: Embedder | None = None,
+        mind: Serial | None = None,
         jitter: Callable[[], float] = lambda: random.uniform(-1, 1),
     ) -> None:
         self.config = config
@@ -102,12 +111,24 @@ class Enrichment:
         self._writer = writer
         self._clock = clock
         self._jitter = jitter
+        self._embedder = embedder
+        self._mind = mind
         self._translating = Translating(
-            config, store=store, thread=thread, writer=writer, clock=clock, jitter=jitter, count=self._count
-        )
+            config, store=store, thread=thread, writer=writer, clock=clock, jitter=jitter, count=self._count,
+            embed=self._embed if embedder is not None and _MEASURED in embedder.name and mind is not None else None,
+        )  # fmt: skip
         self._counts = EnrichmentCounts()
         self._forget_at = 0.0
         self._at_work = asyncio.Lock()
+
+    async def _embed(self, texts: list[str]) -> NDArray[np.float32] | None:
+        """Vectors of texts, made where the stories' are; None when the embedder fails."""
+        if self._embedder is None or self._mind is None:
+            return None
+        try:
+            return await self._mind(self._embedder.embed, texts)
+        except EmbedderError:
+            return None
 
     async def aclose(self) -> None:
         """Close pages and translator."""

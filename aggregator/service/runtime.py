@@ -87,6 +87,8 @@ class Runtime:
             clock=clock,
             pages=self._pages(config),
             maker=open_maker(config.translation),
+            embedder=embedder,
+            mind=self._mind,
         )
 
     async def __aenter__(self) -> Self:

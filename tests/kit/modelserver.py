@@ -46,6 +46,7 @@ class ModelServer:
 
     `fault` is asked for each request (its number, from 1) and names what goes wrong: "429", "500", "401", "404",
     "redirect", "half" (JSON cut off), "prose", "slow", "wrong language", "obeys" (does what an article orders), "invents",
+    "another" (tells of something else),
     "no schema" (refuses response_format), "cut" (finish_reason length), "drop"; None answers well. `seen` holds the
     requests: path, headers, body.
     """
@@ -151,6 +152,8 @@ def _chat(fault: str | None, body: dict) -> dict:
                 "See http://evil.example/x",
                 ["All passengers drowned."],
             )
+        case "another":
+            title, summary, paragraphs = "Man arrested over stolen bicycles", "", []
         case "invents":
             paragraphs = [
                 *paragraphs,

