@@ -64,7 +64,7 @@ async def spend(ask, urls, rounds):
     return spent
 
 
-async def measure(name, urls, rounds, *, context, etag, tls):
+async def measure(name, urls, rounds, *, context, etag, tls, alone):
     async def local(host, _port):
         number = int(host[1:].partition(".")[0])
         return [address(number)]
@@ -79,7 +79,7 @@ async def measure(name, urls, rounds, *, context, etag, tls):
                 raise TypeError(result)
 
         show(f"{name}, Fetcher", await spend(ours, urls, rounds))
-    if tls:
+    if tls or alone:
         return
     limits = httpx.Limits(max_connections=64 if tls else 2000, max_keepalive_connections=1000, keepalive_expiry=60)
     async with httpx.AsyncClient(verify=context, limits=limits, timeout=60) as client:
@@ -102,6 +102,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--certificate", default="")
     parser.add_argument("--key", default="")
+    parser.add_argument("--alone", action="store_true", help="leave httpx's own client out, which takes minutes")
     given = parser.parse_args()
     print("| ms of CPU a request | " + " | ".join(f"round {n + 1}" for n in range(given.rounds)) + " |")
     print("|---" * (given.rounds + 1) + "|")
@@ -117,7 +118,7 @@ def main():
             urls = [f"http{'s' if tls else ''}://{host}:{port}/feed" for host in hosts]
             for name, etag in (("200 of 20 kB", None), ("304", '"1"')):
                 title = f"{name}{' over TLS' if tls else ''}"
-                asyncio.run(measure(title, urls, given.rounds, context=context, etag=etag, tls=tls))
+                asyncio.run(measure(title, urls, given.rounds, context=context, etag=etag, tls=tls, alone=given.alone))
         finally:
             server.kill()
             server.wait()
