@@ -45,6 +45,7 @@ class Profile:
     skeleton_ids: Ids  # consonants of those words
     place_ids: Ids  # countries and cities named
     country_ids: Ids  # countries named, or of cities named; without any, the outlet's
+    reach_ids: Ids  # countries named, and the outlet's
     points: NDArray[np.float32]  # cities named: rows of latitude, longitude in degrees
     abroad: bool  # whether country_ids are named in the text, not only the outlet's
     number_ids: Ids  # values counted, and the large ones rounded to two digits
@@ -76,6 +77,7 @@ def profile(item: StoryItem, projection: Projection | None = None) -> Profile:
         skeleton_ids=_ids(_skeletons(words)),
         place_ids=_ids(f"{place.country}{place.number if place.city else ''}" for place in places),
         country_ids=_ids(countries or {item.country}),
+        reach_ids=_ids(countries | {item.country}),
         points=_points(places),
         abroad=bool(countries),
         number_ids=_ids(_numbers(figures)),

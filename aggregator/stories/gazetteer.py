@@ -11,7 +11,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Final
 
-from aggregator.stories.names import UNSPACED, Word
+from aggregator.stories.names import UNSPACED, Word, name_key
 
 __all__ = ["Gazetteer", "Place", "stem"]
 
@@ -19,7 +19,11 @@ MAX_WORDS: Final = 3  # of a name
 MAX_RUN: Final = 8  # characters of a name in an unspaced script
 KNOWN_ABROAD: Final = 5.5  # log10 of people
 LONG_STEM: Final = 6  # letters
-_VOWELS: Final = "aeiouyj"
+_VOWELS: Final = "aeiouyj\u0627\u0647\u064a\u0648\u05d4\u05d9\u05d5"
+_PROCLITICS: Final = (
+    "\u0648\u0628\u0644\u0641\u0643\u05d1\u05dc\u05de\u05d4\u05d5\u05e9\u05db"  # and, in, to, from, the
+)
+_LINK: Final = 3  # letters of a lower-case word inside a name: "Santa Coloma de Gramenet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ class Gazetteer:
             )
             for key in keys.split(","):
                 self._exact.setdefault(key, []).append(number)
-                if key.isascii():
+                if not UNSPACED.match(key):
                     self._stems.setdefault(stem(key), []).append(number)
 
     @classmethod
@@ -89,10 +93,13 @@ class Gazetteer:
     def _at(self, words: Sequence[Word], at: int, country: str) -> tuple[list[int], int]:
         """Candidates for the name that starts at word `at`, and how many words it takes; the longest name wins."""
         for count in range(min(MAX_WORDS, len(words) - at), 0, -1):
-            key = "".join(word.folded for word in words[at : at + count])
-            if key in self._exact:
-                return self._exact[key], count
-            numbers = self._inflected(key, country)
+            part = words[at : at + count]
+            if not part[-1].named or any(not word.named and len(word.folded) > _LINK for word in part):
+                continue
+            key = "".join(name_key(word.text) for word in part)
+            numbers = self._exact.get(key) or self._inflected(key, country)
+            if not numbers and key and key[0] in _PROCLITICS:
+                numbers = self._exact.get(name_key(key[1:])) or self._inflected(name_key(key[1:]), country)
             if numbers:
                 return numbers, count
         return [], 1
@@ -104,12 +111,12 @@ class Gazetteer:
         """
         for end in range(len(key), 3, -1):
             ending = len(key) - end
-            if ending > (3 if end == 4 else 5):  # noqa: PLR2004 - short stems take short endings
+            if ending > (5 if end >= LONG_STEM else 3):  # short stems take short endings
                 break
             numbers = [
                 number
                 for number in self._stems.get(key[:end], ())
-                if end > LONG_STEM
+                if end >= LONG_STEM
                 or self._places[number].weight > KNOWN_ABROAD
                 or self._places[number].country == country
             ]

@@ -1,7 +1,8 @@
 """Do two items tell the same event? A logistic regression over readable features; weights in `weights.json`."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Final
 
@@ -15,42 +16,57 @@ __all__ = ["FEATURES", "PairModel", "pair_features"]
 
 Floats = NDArray[np.float64]
 FEATURES: Final = (
-    "dense", "grams", "title", "names", "names_in", "skeletons", "skeletons_in", "names_clash",
-    "places", "places_in", "countries", "countries_clash", "near", "far", "numbers", "numbers_in", "numbers_clash", "dates", "dates_clash",
-    "days", "days2", "brevity", "same_language", "same_outlet", "same_country",
-    "same_dense", "same_grams", "same_title", "same_names", "same_skeletons", "outlet_grams", "outlet_clash", "outlet_dates_clash", "outlet_days",
+    "dense", "dense2", "grams", "title", "names", "names_in", "names_sum", "names_clash", "skeletons", "skeletons_in",
+    "skeletons_sum", "places", "places_in", "places_sum", "countries", "countries_sum", "clash_abroad", "clash_half",
+    "clash_home", "reach", "reach_clash", "near", "far", "numbers", "numbers_in", "numbers_sum", "numbers_clash", "dates",
+    "dates_clash", "days", "days2", "brevity", "same_language", "same_outlet", "same_country", "same_dense", "same_grams",
+    "same_title", "same_names", "same_skeletons", "outlet_grams", "outlet_clash", "outlet_dates_clash", "outlet_days",
+    "country_countries",
 )  # fmt: skip
 NEAR_KM: Final = 40.0
 FAR_KM: Final = 250.0
 DEGREE_KM: Final = 111.2
 
 
+@dataclass(frozen=True, slots=True)
+class _Overlap:
+    """What one item's ids share with those of each other, weighted by inverse document frequency (idf).
+
+    `cosine` of the idf vectors; `inside`, the squared idf shared over the lesser of the two sums; `total`, the idf shared
+    in units of that of an id that only the two have; `clash`, whether both have ids and share none.
+    """
+
+    cosine: Floats
+    inside: Floats
+    total: Floats
+    clash: Floats
+
+
 class _Sparse:
-    """Overlap of one item's hashed ids with those of others, weighted by inverse document frequency."""
+    """Computes overlaps of one item with many at once, through a table of all buckets."""
 
     def __init__(self) -> None:
-        self._weights = np.zeros(BUCKETS, dtype=np.float64)
+        self._mine = np.zeros(BUCKETS, dtype=np.float64)
 
-    def overlap(
-        self, own: Ids, others: Sequence[Ids], counts: NDArray[np.int32], total: int
-    ) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-        """Cosine; weight shared over the lesser weight of the two; whether both have ids but share none."""
+    def overlap(self, own: Ids, others: Sequence[Ids], counts: NDArray[np.int32], items: int) -> _Overlap:
         lengths = np.fromiter((len(ids) for ids in others), dtype=np.int64, count=len(others))
-        cosine, inside = np.zeros(len(others)), np.zeros(len(others))
+        cosine, inside, total = np.zeros(len(others)), np.zeros(len(others)), np.zeros(len(others))
         some = lengths > 0
         if not len(own) or not some.any():
-            return cosine, inside, np.zeros(len(others), dtype=np.bool_)
+            return _Overlap(cosine, inside, total, np.zeros(len(others)))
         joined = np.concatenate([ids for ids in others if len(ids)])
         starts = np.concatenate(([0], np.cumsum(lengths[some])[:-1]))
-        own_weight = _idf(counts[own], total) ** 2
-        weight = _idf(counts[joined], total) ** 2
-        self._weights[own] = 1.0
-        shared = np.add.reduceat(self._weights[joined] * weight, starts)
-        self._weights[own] = 0.0
-        theirs, mine = np.add.reduceat(weight, starts), own_weight.sum()
-        cosine[some] = shared / np.sqrt(np.maximum(theirs * mine, 1e-9))
-        inside[some] = shared / np.maximum(np.minimum(theirs, mine), 1e-9)
-        return cosine, inside, some & (cosine <= 0)
+        mine = float((_idf(counts[own], items) ** 2).sum())
+        idf = _idf(counts[joined], items)
+        squares = idf * idf
+        self._mine[own] = 1.0
+        common = self._mine[joined]
+        self._mine[own] = 0.0
+        shared, theirs = np.add.reduceat(common * squares, starts), np.add.reduceat(squares, starts)
+        cosine[some] = shared / np.sqrt(theirs * mine)
+        inside[some] = shared / np.minimum(theirs, mine)
+        total[some] = np.add.reduceat(common * idf, starts) / np.log((items + 1.0) / 2.5 + 1.0)
+        return _Overlap(cosine, inside, total, (some & (cosine <= 0)).astype(np.float64))
 
 
 def _idf(counts: NDArray[np.int32], total: int) -> Floats:
@@ -81,46 +97,47 @@ def _distances(item: Profile, others: Sequence[Profile]) -> Floats:
 def pair_features(item: Profile, others: Sequence[Profile], stats: Statistics) -> Floats:
     """One row a pair, one column for each of FEATURES."""
     n = len(others)
-    value: dict[str, Floats | NDArray[np.bool_]] = {"dense": dense(item, others, stats)}
-    value["grams"], _, _ = _SPARSE.overlap(item.gram_ids, [o.gram_ids for o in others], stats.grams, stats.items)
-    value["title"], _, _ = _SPARSE.overlap(item.title_ids, [o.title_ids for o in others], stats.grams, stats.items)
-    value["names"], value["names_in"], value["names_clash"] = _SPARSE.overlap(
-        item.name_ids, [o.name_ids for o in others], stats.names, stats.items
-    )
-    value["skeletons"], value["skeletons_in"], _ = _SPARSE.overlap(
-        item.skeleton_ids, [o.skeleton_ids for o in others], stats.skeletons, stats.items
-    )
-    value["places"], value["places_in"], _ = _SPARSE.overlap(
-        item.place_ids, [o.place_ids for o in others], stats.places, stats.items
-    )
-    value["countries"], _, clash = _SPARSE.overlap(
-        item.country_ids, [o.country_ids for o in others], stats.countries, stats.items
-    )
-    named = np.fromiter((o.abroad for o in others), dtype=np.float64, count=n)
-    value["countries_clash"] = clash * (0.5 * item.abroad + 0.5 * named)
+
+    def column(values: Iterable[float]) -> Floats:
+        return np.fromiter(values, dtype=np.float64, count=n)
+
+    def overlap(own: Ids, theirs: Sequence[Ids], counts: NDArray[np.int32]) -> _Overlap:
+        return _SPARSE.overlap(own, theirs, counts, stats.items)
+
+    value: dict[str, Floats] = {"dense": dense(item, others, stats)}
+    value["dense2"] = value["dense"] * np.abs(value["dense"])
+    value["grams"] = overlap(item.gram_ids, [o.gram_ids for o in others], stats.grams).cosine
+    value["title"] = overlap(item.title_ids, [o.title_ids for o in others], stats.grams).cosine
+    for name, found in (
+        ("names", overlap(item.name_ids, [o.name_ids for o in others], stats.names)),
+        ("skeletons", overlap(item.skeleton_ids, [o.skeleton_ids for o in others], stats.skeletons)),
+        ("places", overlap(item.place_ids, [o.place_ids for o in others], stats.places)),
+        ("countries", overlap(item.country_ids, [o.country_ids for o in others], stats.countries)),
+        ("reach", overlap(item.reach_ids, [o.reach_ids for o in others], stats.reach)),
+        ("numbers", overlap(item.number_ids, [o.number_ids for o in others], stats.numbers)),
+        ("dates", overlap(item.day_ids, [o.day_ids for o in others], stats.days)),
+    ):
+        value[name], value[f"{name}_in"] = found.cosine, found.inside
+        value[f"{name}_sum"], value[f"{name}_clash"] = found.total, found.clash
+    abroad = column(o.abroad for o in others) + item.abroad  # how many of the two name a country or city
+    for name, count in (("clash_home", 0), ("clash_half", 1), ("clash_abroad", 2)):
+        value[name] = value["countries_clash"] * (abroad == count)
     kilometres = _distances(item, others)
     value["near"] = np.exp(-kilometres / NEAR_KM)
     value["far"] = np.where(np.isfinite(kilometres), kilometres > FAR_KM, 0.0)
-    value["numbers"], value["numbers_in"], value["numbers_clash"] = _SPARSE.overlap(
-        item.number_ids, [o.number_ids for o in others], stats.numbers, stats.items
-    )
-    value["dates"], _, value["dates_clash"] = _SPARSE.overlap(
-        item.day_ids, [o.day_ids for o in others], stats.days, stats.items
-    )
-    days = np.abs(np.fromiter((o.hours for o in others), dtype=np.float64, count=n) - item.hours) / 24
+    days = np.abs(column(o.hours for o in others) - item.hours) / 24
     value["days"], value["days2"] = days, days**2
-    lengths = np.fromiter((o.words for o in others), dtype=np.float64, count=n)
-    value["brevity"] = 1 / np.sqrt(np.maximum(1.0, np.minimum(lengths, item.words)))
-    same = np.fromiter((o.language == item.language for o in others), dtype=np.float64, count=n)
-    outlet = np.fromiter((o.outlet_id == item.outlet_id for o in others), dtype=np.float64, count=n)
+    value["brevity"] = 1 / np.sqrt(np.maximum(1.0, np.minimum(column(o.words for o in others), item.words)))
+    same = column(o.language == item.language for o in others)
+    outlet = column(o.outlet_id == item.outlet_id for o in others)
     value["same_language"], value["same_outlet"] = same, outlet
-    value["same_country"] = np.fromiter((o.country == item.country for o in others), dtype=np.float64, count=n)
+    value["same_country"] = column(o.country == item.country for o in others)
+    value["country_countries"] = value["same_country"] * value["countries"]
     for name in ("dense", "grams", "title", "names", "skeletons"):
         value[f"same_{name}"] = same * value[name]
     value["outlet_grams"], value["outlet_clash"] = outlet * value["grams"], outlet * value["numbers_clash"]
-    value["outlet_dates_clash"] = outlet * value["dates_clash"]
-    value["outlet_days"] = outlet * days
-    return np.stack([value[name] for name in FEATURES], axis=1).astype(np.float64)
+    value["outlet_dates_clash"], value["outlet_days"] = outlet * value["dates_clash"], outlet * days
+    return np.stack([value[name] for name in FEATURES], axis=1)
 
 
 def dense(item: Profile, others: Sequence[Profile], stats: Statistics) -> Floats:

