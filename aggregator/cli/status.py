@@ -3,10 +3,10 @@
 import sys
 import time
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import click
-from rich.console import Group
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -59,11 +59,13 @@ def health(app: App, as_json: bool) -> None:
 @pass_app
 def status(app: App, watch: bool) -> None:
     """Show what the daemon does: its figures and the last polls."""
+    # A pipe has no width: wide enough for most lines.
+    out = console() if sys.stdout.isatty() else Console(file=sys.stdout, highlight=False, emoji=False, width=160)
     with app.reader() as reader:
         if not watch:
-            console().print(_screen(app, reader))
+            out.print(_screen(app, reader))
             return
-        with Live(_screen(app, reader), console=console(), screen=sys.stdout.isatty(), auto_refresh=False) as live:
+        with Live(_screen(app, reader), console=out, screen=sys.stdout.isatty(), auto_refresh=False) as live:
             while True:
                 time.sleep(2)
                 live.update(_screen(app, reader), refresh=True)
@@ -122,10 +124,17 @@ def _screen(app: App, reader: Reader) -> Group:
     for _, sentence in problems(found, app.config):
         figures.add_row(Text("PROBLEM", "bold red"), Text(sentence, "red"))
     polls = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for heading in ("at", "outlet", "outcome", "new", "seconds", "next", "why then"):
-        polls.add_column(
-            heading, justify="right" if heading in ("new", "seconds") else "left", no_wrap=True, overflow="ellipsis"
-        )
+    for heading, least in (
+        ("at", 8),
+        ("outlet", 16),
+        ("outcome", 12),
+        ("new", 3),
+        ("seconds", 7),
+        ("next", 8),
+        ("why then", 10),
+    ):
+        justify: Literal["left", "right"] = "right" if heading in ("new", "seconds") else "left"
+        polls.add_column(heading, justify=justify, min_width=least, no_wrap=True, overflow="ellipsis")
     for row in reader.query("SELECT * FROM polls_recent ORDER BY poll_id DESC LIMIT 12"):
         cells = (
             row["started_at"][11:19], f"{row['flag']} {row['outlet']}", row["reason"] or row["outcome"], row["new_items"],

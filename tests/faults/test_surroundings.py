@@ -116,6 +116,7 @@ def test_dns_down_for_an_hour_blames_no_feed(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_the_network_is_gone_and_comes_back(tmp_path):
     """No host answers for a while: the daemon says once that there is no network, blames no feed, and says when it is back."""
     with Publisher(12) as publisher, DaemonProcess(tmp_path, publisher.specs()).start() as daemon:
@@ -152,13 +153,15 @@ def test_parsers_that_are_killed_again_and_again(tmp_path):
         assert daemon.stop() == 0
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.skipif(shutil.which("prlimit") is None, reason="no prlimit")
 def test_out_of_file_descriptors(tmp_path):
     """Too few descriptors for forty publishers, of whom ten hang: it stays up, with no traceback, and in time all items come."""
     with Publisher(40) as publisher:
         publisher.fault = lambda feed, request: "hang" if request == 0 and feed < 10 else None
         with DaemonProcess(tmp_path, publisher.specs(), before=["prlimit", "--nofile=28:28"]).start() as daemon:
-            until(lambda: len(daemon.guids()) == 200, 90, "all items")
+            until(lambda: len(daemon.guids()) == 200, 240, "all items")
             assert daemon.process.poll() is None
             assert "Traceback" not in daemon.log.read_text()
             assert daemon.integrity() == "ok"
