@@ -31,6 +31,7 @@ _ANCHOR_SIGNS: Final = ("/feed", "/rss", "rss.xml", "feed.xml", "atom.xml", ".rs
 # Two-letter domains that are used world-wide and say nothing of a country.
 _GENERIC: Final = frozenset({"ai", "cc", "co", "eu", "fm", "io", "ly", "me", "su", "to", "tv", "ws"})
 _OTHER_CODES: Final = {"uk": "GB"}
+_SHORT: Final = 3  # letters of a word that says nothing
 _SEPARATORS: Final = (" | ", " \u2013 ", " \u2014 ", " - ", " :: ", " » ")
 
 
@@ -157,15 +158,19 @@ def _absolute(base: str, address: str) -> str:
 
 
 def _outlet(page: _Page, url: str) -> str:
-    """The site's name: as it names itself, else the shorter side of its title, else its host."""
+    """The site's name: as it names itself, else the part of its title that its host repeats, else the shortest, else its host."""
+    host = (urlsplit(url).hostname or "").removeprefix("www.")
     if name := plain_line(page.site_name)[:100]:
         return name
     title = plain_line(page.title)[:200]
     for separator in _SEPARATORS:
         if separator in title:
             parts = [part for part in title.split(separator) if part.strip()]
-            return min(parts, key=len, default="").strip()
-    return title or (urlsplit(url).hostname or "").removeprefix("www.")
+            known = [
+                part for part in parts if any(word in host for word in part.casefold().split() if len(word) > _SHORT)
+            ]
+            return min(known or parts, key=len, default="").strip()
+    return title or host
 
 
 def _country(page: _Page, url: str) -> str:

@@ -17,8 +17,15 @@ def after_redirects(state: FeedState, result: FetchResult, *, valid: bool, now: 
     """`state` with what the redirects of one answer mean for its URL.
 
     301 and 308 count, up to the first hop that is neither. The URL is rewritten once they have led to the same place
-    for seven days and a good feed is there now (`valid`); from http to https of the same URL at once.
+    for seven days and a good feed is there now (`valid`); from http to https of the same URL at once. `host` becomes the
+    one that answered in the end: where many feeds lead to one host, that is the host to be polite to.
     """
+    answered = bool(result.redirects) or not isinstance(result, Failed) or result.status is not None
+    state = _after_permanent(state, result, valid=valid, now=now)
+    return replace(state, host=host_of(result.url) or state.host) if answered else state
+
+
+def _after_permanent(state: FeedState, result: FetchResult, *, valid: bool, now: datetime) -> FeedState:
     hops = [hop.url for hop in _permanent(result.redirects)]
     if valid and hops and state.url.startswith("http://") and hops[0] == "https://" + state.url.removeprefix("http://"):
         state = _moved(state, hops[0])

@@ -391,6 +391,25 @@ def test_rule_10_temporary_redirects_are_never_stored(kit, status):
     asyncio.run(go())
 
 
+def test_rule_06_politeness_counts_by_the_host_that_answers(kit):
+    """Rule 6: many outlets may redirect to one host: their feeds then wait for that host's turn, and back when it ends."""
+
+    async def go():
+        async with reading(kit) as (site, reader), kit.Site(address="127.0.0.2") as target:
+            site.answers["/feed"] = kit.answer(302, location=target.url())
+            target.answers["/feed"] = kit.answer(body=kit.feed("One"))
+            await reader.poll()
+            assert (reader.state.url, reader.state.host) == (site.url(), "127.0.0.2")
+            target.answers["/feed"] = kit.answer(500)
+            await reader.poll()
+            assert reader.state.host == "127.0.0.2"
+            site.answers["/feed"] = kit.answer(body=kit.feed("One"))
+            await reader.poll()
+            assert reader.state.host == "127.0.0.1"
+
+    asyncio.run(go())
+
+
 def test_rule_10_no_more_than_five_hops(kit):
     """Rule 10: five redirects are followed, the sixth is a failure; a loop ends there too."""
 

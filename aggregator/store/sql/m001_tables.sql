@@ -60,7 +60,7 @@ CREATE TABLE feed_state (
   -- What the scheduler knows of a feed; replaced by every poll.
   feed_id INTEGER PRIMARY KEY REFERENCES feeds(feed_id), -- the feed
   url TEXT NOT NULL,                                     -- what is requested; differs from feeds.url after a move
-  host TEXT NOT NULL,                                    -- host of url: politeness counts by it
+  host TEXT NOT NULL,                                    -- host that answers url, after redirects: politeness counts by it
   next_poll_at TEXT NOT NULL,                            -- not before
   why TEXT NOT NULL,                                     -- why then, in words
   state TEXT NOT NULL CHECK (state IN ('new', 'ok', 'failing', 'blocked', 'gone')), -- health in one word
