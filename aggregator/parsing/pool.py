@@ -34,7 +34,7 @@ _KNOWN_SLOW: Final = 1000  # addresses whose last body took long: these go to th
 _LARGE: Final = (
     1_000_000  # bytes of a body that goes to the slow lane at once: there is one worker, and so one such at a time
 )
-_BACKLOG: Final = 48_000_000  # bytes of bodies that wait or are parsed
+_BACKLOG: Final = 32_000_000  # bytes of bodies that wait or are parsed
 _LARGEST_RESULT: Final = 64_000_000  # bytes
 _START_S: Final = 60.0
 _FORK_S: Final = 10.0
