@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 ARGS   ?=
 
-.PHONY: install uninstall test-systemd run test demo lint format lock clean evaluate check
+.PHONY: test-slow audit install uninstall test-systemd run test demo lint format lock clean evaluate check
 
 run: $(VENV)/.runtime  ## install and start the daemon on the shipped catalogue
 	$(BIN)/aggregator run $(ARGS)
@@ -14,6 +14,9 @@ demo: $(VENV)/.runtime  ## no internet needed: bundled sample feeds, the real da
 
 test: $(VENV)/.dev  ## install what the tests need and run them all
 	$(BIN)/python -m pytest $(ARGS)
+
+test-slow: $(VENV)/.dev  ## the tests that take minutes: fifty kills, networks that come and go
+	$(BIN)/python -m pytest -m slow $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -45,6 +48,11 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
 lock:  ## write requirements/*.txt again from pyproject.toml (needs uv: pipx install uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra embed --extra web --extra metrics pyproject.toml -o requirements/runtime.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra embed --extra parquet --extra web --extra metrics --group dev pyproject.toml -o requirements/dev.txt
+
+audit:  ## ask PyPI's advisories about every pinned version (needs network beyond the package index)
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/pip install --quiet --disable-pip-version-check pip-audit
+	build/audit/bin/pip-audit --strict --require-hashes --disable-pip --progress-spinner off -r requirements/runtime.txt
 
 install:  ## as root: put the program, /etc/aggregator and the units in place, or a newer version in the place of an older
 	$(if $(filter-out python3,$(PYTHON)),PYTHON=$(PYTHON)) systemd/install.sh

@@ -68,7 +68,7 @@ for line in ('allow_networks = ["127.0.0.0/8"]', "host_spacing_s = 0.0", "first_
     text = "\n".join(line if old.startswith(f"# {name} = ") else old for old in text.split("\n"))
 place.write_text(text)
 PY
-nsenter -t "$leader" -m -u -i -n -p -C -- env "PYTHONPATH=$repo/tests/kit" /opt/aggregator/current/bin/python "$repo/systemd/test_publishers.py" /etc/aggregator/feeds/test.toml >"$work.log" 2>&1 &
+nsenter -t "$leader" -m -u -i -n -p -C -- env "PYTHONPATH=$repo/tests/kit" /opt/aggregator/current/bin/python -m named_publishers /etc/aggregator/feeds/test.toml >"$work.log" 2>&1 &
 within 10 inside test -s /etc/aggregator/feeds/test.toml || { echo "FAILED  the publishers do not start"; cat "$work.log"; exit 1; }
 # Times fit for a test.
 inside bash -c 'mkdir -p /etc/systemd/system/aggregator.service.d; printf "[Service]\nWatchdogSec=8\nRestartSec=1\n" >/etc/systemd/system/aggregator.service.d/test.conf'

@@ -31,11 +31,11 @@ ARTICLES = {
     "bridge": (
         ("et", "Pärnu uus sild avatakse 18. oktoobril",
          ("Pärnu uus sild avatakse liiklusele 18. oktoobril, teatas abilinnapea Meelis Kask. Sild on 312 meetrit pikk ja "
-         "maksis 29 miljonit eurot.")),
+         "maksis 29 miljonit eurot. Ehitus algas kolm aastat tagasi ja kestis kavandatust kauem.")),
         ("Pärnu's new bridge opens on 18 October",
          "Pärnu's new bridge opens to traffic on 18 October, deputy mayor Meelis Kask said.",
          [("The new bridge in Pärnu opens on 18 October, deputy mayor Meelis Kask said. It is 312 metres long and cost 29 "
-          "million euros.")]),
+          "million euros. Work began three years ago and took longer than planned.")]),
     ),
     "title": (("lv", "Jelgavā svin pilsētas svētkus", ""), ("Jelgava celebrates its city festival", "", [])),
 }  # fmt: skip

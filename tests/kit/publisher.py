@@ -15,11 +15,15 @@ from aggregator.models import FeedSpec
 __all__ = ["Publisher", "words"]
 
 _COUNTRIES = ("LV", "EE", "LT", "FI", "GB", "FR", "DE", "PL", "ES", "IT")
-_WHO = "council ministry harbour museum orchestra hospital railway university bakery observatory brewery library".split()
+_WHO = (
+    "council ministry harbour museum orchestra hospital railway university bakery observatory brewery library".split()
+)
 _DOES = "opens closes repairs sells paints moves floods insures renames measures rescues audits".split()
 _WHAT = "bridge archive tower fountain ferry stadium greenhouse lighthouse tunnel market airfield windmill".split()
 _WHERE = "Arvala Besnik Corvo Dunmere Elgast Fjordby Gravina Holmsund Ilmala Jorvick Kestrel Lomnica".split()
-_WHY = "after storms|before winter|despite protests|with borrowed money|for the jubilee|at half price|by mistake".split("|")
+_WHY = "after storms|before winter|despite protests|with borrowed money|for the jubilee|at half price|by mistake".split(
+    "|"
+)
 
 
 def words(number: int) -> str:
@@ -75,7 +79,11 @@ class Publisher:
         """The catalogue. Only inside the `with` block: before, there is no port."""
         return [
             FeedSpec(
-                self.url(n), f"Outlet {n}", _COUNTRIES[n % len(_COUNTRIES)], "en", homepage=f"https://outlet-{n}.example/"
+                self.url(n),
+                f"Outlet {n}",
+                _COUNTRIES[n % len(_COUNTRIES)],
+                "en",
+                homepage=f"https://outlet-{n}.example/",
             )
             for n in range(self.feeds)
         ]

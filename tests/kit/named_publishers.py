@@ -1,4 +1,4 @@
-"""For test.sh: made-up publishers behind host names, and the name server that knows them. Writes their catalogue; runs until killed."""
+"""For systemd/test.sh: made-up publishers behind host names, and the name server that knows them. Writes their catalogue; runs until killed."""
 
 import socketserver
 import sys
@@ -18,6 +18,7 @@ class Names(socketserver.BaseRequestHandler):
     """Answers each query for outlet-N.test with 127.1.0.N+1 (RFC 1035, section 4); for anything else there is no such name."""
 
     def handle(self) -> None:
+        """One query."""
         query, sock = self.request
         labels, at = [], 12
         while query[at]:
@@ -36,6 +37,7 @@ class Names(socketserver.BaseRequestHandler):
 
 
 def main(catalogue: str) -> None:
+    """Serve; the catalogue goes to this file."""
     server = socketserver.UDPServer(("127.0.0.1", 53), Names)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with Publisher(FEEDS, items=6) as publisher:
