@@ -46,9 +46,9 @@ LETTERS = {
 class Words:
     """Texts in one script: a vocabulary of invented words of which a few are said all the time."""
 
-    def __init__(self, script: str, rng: np.random.Generator) -> None:
-        letters = list(LETTERS[script])
-        lengths = rng.integers(1, 3, 30_000) if script == "han" else rng.integers(3, 11, 30_000)
+    def __init__(self, script: str, rng: np.random.Generator, count: int) -> None:
+        letters = np.array(list(LETTERS[script]))
+        lengths = rng.integers(1, 3, count) if script == "han" else rng.integers(3, 11, count)
         self.words = ["".join(rng.choice(letters, n)) for n in lengths]
         self.gap = "" if script == "han" else " "
         self.rng = rng
@@ -132,7 +132,7 @@ def fill_catalogue(db: sqlite3.Connection, feeds: int, now: str, rng: np.random.
     return made
 
 
-def build(path: Path, items: int, stories: int, feeds: int, bodies: float, polls: int) -> None:
+def build(path: Path, items: int, stories: int, feeds: int, bodies: float, polls: int, *, words: int = 30_000) -> None:
     rng = np.random.default_rng(6)
     now = datetime.now(UTC).replace(microsecond=0)  # noqa: TID251  a benchmark: "the last 24 hours" must hold items
     db = connect(path, "rwc", timeout_s=5)
@@ -142,7 +142,7 @@ def build(path: Path, items: int, stories: int, feeds: int, bodies: float, polls
     db.execute("INSERT OR REPLACE INTO meta VALUES ('reader_language', 'en')")
     db.execute("BEGIN")
     made = fill_catalogue(db, feeds, iso(now), rng)
-    voices = {script: Words(script, rng) for script in LETTERS}
+    voices = {script: Words(script, rng, words) for script in LETTERS}
 
     story_of, at = when_and_what(items, stories, rng)
     feed_of = rng.integers(0, feeds, items)

@@ -21,7 +21,7 @@ def sample(tmp_path_factory):
     generate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generate)
     path = tmp_path_factory.mktemp("sample") / "sample.db"
-    generate.build(path, items=3000, stories=900, feeds=200, bodies=0.1, polls=3000)
+    generate.build(path, items=3000, stories=900, feeds=200, bodies=0.1, polls=3000, words=1500)
     connection = connect(path, "ro", timeout_s=5)
     top = connection.execute(
         "SELECT story_id, first_item_id, first_item_at FROM stories WHERE last_item_at > strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-1 day') "
