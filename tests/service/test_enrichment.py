@@ -6,11 +6,11 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import msgspec
 import pytest
 from modelserver import ARTICLES, ModelServer
+from newssite import Site
 
 from aggregator.cleaning import title_key
 from aggregator.config import Config, Enrich, Fetching, Translation
@@ -515,60 +515,6 @@ TEXT = [
     "No one was hurt, said captain Andris Bērziņš. Tugs pulled the ship free at 11:40 and took it to the yard.",
     "The port authority has opened an inquiry, and the trip to Besnik is cancelled until Thursday, the company said.",
 ]
-
-
-class Site:
-    """A news site on an address of its own. `answers` maps paths to (status, headers, body)."""
-
-    def __init__(self, address="127.0.0.1"):
-        self.answers = {}
-        self.seen = []
-        site = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *_):
-                pass
-
-            def do_GET(self):
-                site.seen.append((self.path, dict(self.headers)))
-                status, headers, body = site.answers.get(self.path, (404, {}, ""))
-                raw = body.encode()
-                self.send_response(status)
-                for name, value in {
-                    "Content-Type": "text/html; charset=utf-8",
-                    "Content-Length": str(len(raw)),
-                    **headers,
-                }.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(raw)
-
-        self._server = ThreadingHTTPServer((address, 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://{address}:{self._server.server_port}"
-
-    def __enter__(self):
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self._server.shutdown()
-        self._server.server_close()
-
-    def article(self, path, *paragraphs, title="Ferry aground near Arvala", head=""):
-        """An article's page."""
-        text = "".join(f"<p>{p}</p>" for p in paragraphs)
-        body = (
-            f'<!doctype html><html><head><title>{title}</title><meta property="og:image" content="/f.jpg">{head}</head>'
-            f'<body><nav><a href="/">Home</a></nav><article><h1>{title}</h1>{text}</article></body></html>'
-        )
-        self.answers[path] = (200, {}, body)
-
-    def paths(self):
-        """What was asked for, in order."""
-        return [path for path, _ in self.seen]
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def test_readers_of_the_group_are_let_in():
 
 @pytest.mark.parametrize("name", ["install.sh", "uninstall.sh", "test.sh"])
 def test_the_scripts_are_whole(name):
-    """bash can read them to the end; they may be run."""
+    """Bash can read them to the end; they may be run."""
     path = ROOT / "systemd" / name
     assert path.stat().st_mode & 0o111
     assert subprocess.run(["bash", "-n", path], capture_output=True, check=False).returncode == 0
