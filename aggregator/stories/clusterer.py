@@ -14,6 +14,7 @@ import numpy as np
 from aggregator.config import Stories
 from aggregator.models import Assignment, Merge, Move, Repair, Split, StoryItem
 from aggregator.stories.features import Profile, profile
+from aggregator.stories.joining import likelihood
 from aggregator.stories.lead import most_central
 from aggregator.stories.live import Member
 from aggregator.stories.model import PairModel
@@ -23,7 +24,8 @@ from aggregator.stories.scoring import Fit, Pairs
 
 __all__ = ["Clusterer", "RestoredMember"]
 
-THRESHOLD: Final = 0.4  # the mean probability from which an item joins a story
+JOIN_AT_ONCE: Final = 0.5  # log-odds from which a new item joins before a repair pass has looked at its neighbourhood
+CERTAINLY_NOT: Final = -1.0  # log-odds below which an edited item leaves its story with nowhere to go
 KEEP_ITEMS: Final = (
     20_000  # so many stay live beyond the window: late items, a first poll that brings a fortnight at once
 )
@@ -61,10 +63,8 @@ class Clusterer:
         *,
         next_story_id: int = 1,
         model: PairModel | None = None,
-        threshold: float = THRESHOLD,
     ) -> None:
         self._window = float(settings.window_hours)
-        self._threshold = threshold
         self._pairs = Pairs(model or PairModel.load(), self._window)
         self._live = self._pairs.live
         self._reprints = Reprints()
@@ -93,13 +93,13 @@ class Clusterer:
             return self._join_original(new, original)
         fits = self._pairs.fits(new)
         best = fits[0] if fits else None
-        joins = best is not None and best.mean >= self._threshold
+        joins = best is not None and best.evidence >= JOIN_AT_ONCE
         story_id = best.story_id if best is not None and joins else self._new_id()
         assignment = Assignment(
             item.item_id,
             story_id,
             is_new_story=not joins,
-            similarity=round(best.mean, 4) if best is not None and joins else 1.0,
+            similarity=round(likelihood(best.evidence), 4) if best is not None and joins else 1.0,
             nearest_item_id=best.nearest_item_id if best is not None and joins else None,
             reasons=self._reasons(new, best),
         )
@@ -134,7 +134,7 @@ class Clusterer:
         self._dirty.difference_update(looked_at)
         repairs: list[Repair] = []
         for story_ids in regions(self._pairs, looked_at):
-            repairs += regroup(self._pairs, story_ids, self._threshold, self._new_id)
+            repairs += regroup(self._pairs, story_ids, self._new_id)
         return repairs
 
     def expire(self, now: datetime) -> None:
@@ -247,12 +247,13 @@ class Clusterer:
         """Where an item goes whose text changed."""
         own = self._pairs.fit(new, story_id)
         other = next((fit for fit in self._pairs.fits(new) if fit.story_id != story_id), None)
-        if other is not None and other.mean >= max(self._threshold, own or 0.0):
+        if other is not None and other.evidence >= max(0.0, own.evidence if own else 0.0):
             self._live.move(new.item_id, other.story_id)
             if own is None:
                 return [Merge(story_id, other.story_id, "its only item was edited")]
-            return [Move(new.item_id, story_id, other.story_id, round(other.mean, 4), "it was edited")]
-        if own is not None and own < self._threshold / 2:
+            sure = round(likelihood(other.evidence), 4)
+            return [Move(new.item_id, story_id, other.story_id, sure, "it was edited")]
+        if own is not None and own.evidence < CERTAINLY_NOT:
             alone = self._new_id()
             self._live.move(new.item_id, alone)
             return [Split(story_id, alone, (new.item_id,), "it was edited")]

@@ -1,8 +1,7 @@
-"""A bounded look back over stories that changed: what average linkage over their neighbourhood would have made of them.
+"""A bounded look back over stories that changed: what grouping them all at once would have made of them.
 
 The online decision sees a story when it is small; this pass sees it whole. Stories that any likely pair ties to a
-changed item form a region; its items are grouped anew, and where that agrees better with the probabilities of the
-pairs, merges, splits and moves lead there.
+changed item form a region; its items are grouped anew, and merges, splits and moves lead there.
 """
 
 from collections import Counter, defaultdict
@@ -13,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.models import Merge, Move, Repair, Split
-from aggregator.stories.linkage import agreement, average_linkage
+from aggregator.stories.joining import evidences, likelihood
+from aggregator.stories.linkage import grouped
 from aggregator.stories.scoring import Pairs
 
 __all__ = ["regions", "regroup"]
 
-LINK: Final = 0.3  # pairs likelier than this tie two stories into one region
+LINK: Final = 0.15  # pairs likelier than this tie two stories into one region
 REGION_TEXTS: Final = 160  # the most texts that are grouped together
 
 
@@ -54,7 +54,7 @@ def regions(pairs: Pairs, item_ids: Iterable[int]) -> list[list[int]]:
     return [stories for stories in found.values() if touched.intersection(stories)]
 
 
-def regroup(pairs: Pairs, story_ids: list[int], threshold: float, new_id: Callable[[], int]) -> list[Repair]:
+def regroup(pairs: Pairs, story_ids: list[int], new_id: Callable[[], int]) -> list[Repair]:
     """Group the items of these stories anew; the repairs that were made, in the order in which they were."""
     live = pairs.live
     texts = sorted(
@@ -66,14 +66,8 @@ def regroup(pairs: Pairs, story_ids: list[int], threshold: float, new_id: Callab
     if len(texts) < 2:  # noqa: PLR2004 - one text is one story
         return []
     together = _matrix(pairs, texts)
-    weights = np.ones(len(texts))
-    groups = average_linkage(together, weights, threshold)
-    label = {row: number for number, group in enumerate(groups) for row in group}
-    before = [live.members[i].story_id for i in texts]
-    after = [label[row] for row in range(len(texts))]
-    gain = agreement(together, weights, after, threshold) - agreement(together, weights, before, threshold)
-    if gain <= 1e-9:  # noqa: PLR2004 - no better than what stands
-        return []
+    count = len(live.members)
+    groups = grouped(together, lambda means, one, others: evidences(means, one, others, count))
     return _lead_to(pairs, [[texts[row] for row in group] for group in groups], new_id)
 
 
@@ -135,7 +129,8 @@ def _bring_in(pairs: Pairs, group: list[int], into: int, staying: set[int]) -> l
             continue
         for item_id in leaving:
             fit = pairs.fit(live.members[item_id].profile, into)
-            repairs.append(Move(item_id, story_id, into, round(fit or 0.0, 4), "it fits better there"))
+            sure = round(likelihood(fit.evidence), 4) if fit else 1.0
+            repairs.append(Move(item_id, story_id, into, sure, "it fits better there"))
     return repairs
 
 

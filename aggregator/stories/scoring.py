@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from aggregator.stories.candidates import Candidates
 from aggregator.stories.features import Profile
+from aggregator.stories.joining import evidence
 from aggregator.stories.live import Live
 from aggregator.stories.model import PairModel
 from aggregator.stories.statistics import Statistics
@@ -22,9 +23,10 @@ MEMBERS_ASKED: Final = 24  # of a longer story, the members nearest in time spea
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How well an item fits a story: the mean of its members' probabilities, the best of them, and whose that is."""
+    """How well an item fits a story: log-odds (join above 0), the mean of its members' probabilities, the best and whose that is."""
 
     story_id: int
+    evidence: float
     mean: float
     best: float
     nearest_item_id: int
@@ -85,13 +87,20 @@ class Pairs:
         for story_id, (chance, nearest) in best.items():
             members = voices[story_id]
             mean = sum(known[m.item_id] for m in members) / len(members)
-            found.append(Fit(story_id, mean, chance, nearest, len(members)))
-        return sorted(found, key=lambda fit: (-fit.mean, fit.story_id))
+            found.append(self._fit(story_id, mean, chance, nearest, len(members)))
+        return sorted(found, key=lambda fit: (-fit.evidence, fit.story_id))
 
-    def fit(self, profile: Profile, story_id: int) -> float | None:
-        """The mean for one story, itself left out; None when it has no other member."""
+    def fit(self, profile: Profile, story_id: int) -> Fit | None:
+        """How well an item fits one story, itself left out; None when the story has no other member."""
         members = self._voices(story_id, profile)
-        return float(self.probabilities(profile, members).mean()) if members else None
+        if not members:
+            return None
+        chances = self.probabilities(profile, members)
+        best = int(chances.argmax())
+        return self._fit(story_id, float(chances.mean()), float(chances[best]), members[best].item_id, len(members))
+
+    def _fit(self, story_id: int, mean: float, best: float, nearest: int, members: int) -> Fit:
+        return Fit(story_id, evidence(mean, 1, members, len(self.live.members)), mean, best, nearest, members)
 
     def _voices(self, story_id: int, profile: Profile) -> list[Profile]:
         ids = self.live.stories[story_id].item_ids - {profile.item_id}

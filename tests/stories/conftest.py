@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -51,6 +52,15 @@ def item(item_id, title, summary="", *, language="en", outlet=None, hours=0.0, c
     """An item, `hours` after START, of an outlet of its own unless one is given."""
     at = START + timedelta(hours=hours)
     return StoryItem(item_id, title, summary, language, country, outlet or 1000 + item_id, at, vector=vector)
+
+
+def background(clusterer, count=150):
+    """Unrelated news of the same days, so that what is common and what is rare is known; ids from 10,001 on."""
+    for number, (other, _) in enumerate(zip(stream("stories_c", vectors=False)[0], range(count), strict=False)):
+        at = START + timedelta(hours=number / count)
+        clusterer.add(replace(other, item_id=10_001 + number, outlet_id=90_000 + number, at=at))
+    clusterer.repair(START + timedelta(hours=1))
+    return clusterer
 
 
 def follow(placed, repairs):
