@@ -81,7 +81,7 @@ class Fetching(_Table, frozen=True):
     max_header_bytes: Positive = 65_536
     max_redirects: Natural = 5
     http2: bool = True
-    proxy: str = ""
+    proxy: Annotated[str, Meta(pattern=r"^(https?://[^/\s]+/?)?$")] = ""
     allow_networks: tuple[str, ...] = ()
 
 
@@ -263,6 +263,11 @@ def load_config(path: Path) -> Config:
     config = _convert(path, _read_toml(path), Config)
     if config.source:
         raise ConfigError(f"{path}: unknown key source")
+    for network in config.fetching.allow_networks:
+        try:
+            ip_network(network.strip())
+        except ValueError as error:
+            raise ConfigError(f"{path}: [fetching] allow_networks: {error}; write it like 10.0.0.0/8 or fd00::/8") from None
     if config.polling.floor_s > config.polling.ceiling_s:
         raise ConfigError(f"{path}: [polling] floor_s: {config.polling.floor_s} is above ceiling_s")
     return msgspec.structs.replace(config, source=str(path))
