@@ -16,6 +16,7 @@ from aggregator.models import Assignment, Merge, Move, Repair, Split, StoryItem,
 from aggregator.service.clock import Clock
 from aggregator.service.logs import event
 from aggregator.service.serial import Serial
+from aggregator.service.suspects import Suspects
 from aggregator.store.values import stored_form
 from aggregator.store.writer import Writer
 from aggregator.stories.clusterer import Clusterer
@@ -67,6 +68,7 @@ class Grouping:
         self._clusterer: Clusterer | None = None
         self._turn = asyncio.Lock()  # rounds and repairs change the same stories
         self._embedder_quiet_until = 0.0
+        self._suspects: Suspects | None = None
 
     async def round(self) -> GroupingCounts:
         """Group all that waits; returns when nothing does. Raises StoreError when the database cannot take it."""
@@ -114,7 +116,8 @@ class Grouping:
         if self.embedder is None or time.monotonic() < self._embedder_quiet_until:
             return []
         since = self._clock() - timedelta(hours=self.config.stories.window_hours)
-        return await self._store(self._writer.lacking_vectors, self.embedder.name, since, _BATCH)
+        lacking = await self._store(self._writer.lacking_vectors, self.embedder.name, since, _BATCH)
+        return [item for item in lacking if self._suspects is None or item.item_id not in self._suspects.refused]
 
     async def _ready(self) -> Clusterer:
         """The clusterer, rebuilt from the database when there is none."""
@@ -174,11 +177,12 @@ class Grouping:
         if self.embedder is None or time.monotonic() < self._embedder_quiet_until:
             return [], items
         found: dict[int, Vector] = {}
+        suspects = self._suspects = self._suspects or Suspects(self._writer)
         missing = [item for item in items if item.vector is None]
-        for start in range(0, len(missing), _AT_ONCE):
+        for some in suspects.portions(missing, _AT_ONCE):
             if self.draining:
                 break
-            some = missing[start : start + _AT_ONCE]
+            self.last_progress = time.monotonic()
             try:
                 rows = self.embedder.embed([item_text(item.title, item.summary, item.outlet) for item in some])
             except EmbedderError as error:
@@ -186,6 +190,8 @@ class Grouping:
                 event(log, logging.ERROR, "embedder_failed", f"{error}; stories are built from words alone meanwhile")
                 break
             found.update((item.item_id, stored_form(row)) for item, row in zip(some, rows, strict=True))
+        if missing:
+            suspects.over()
         kept = [replace(item, vector=found.get(item.item_id, item.vector)) for item in items]
         if self.draining:
             kept = [item for item in kept if item.vector is not None]

