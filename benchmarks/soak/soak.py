@@ -43,7 +43,10 @@ SETTINGS = {
 class Soak:
     """One run."""
 
-    def __init__(self, publisher: Publisher, daemon: DaemonProcess, chance: random.Random, out: TextIO) -> None:
+    def __init__(
+        self, publisher: Publisher, daemon: DaemonProcess, chance: random.Random, out: TextIO, deeds: dict[str, int]
+    ) -> None:
+        self.plan = deeds
         self.publisher, self.daemon, self.chance, self.out = publisher, daemon, chance, out
         self.deeds: Counter[str] = Counter()
         self.figures: list[dict[str, Any]] = []
@@ -90,7 +93,7 @@ class Soak:
         for feed in self.chance.sample(range(self.publisher.feeds), self.publisher.feeds // 10):
             self.publisher.publish(self.chance.choice((1, 1, 2)), range(feed, feed + 1))
         self.measure(number)
-        for deed, every in DEEDS.items():
+        for deed, every in self.plan.items():
             if number and number % every == 0:
                 self.do(deed)
 
@@ -220,7 +223,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("soak.jsonl"))
     parser.add_argument("--lexical", action="store_true", help="without the embedder")
+    parser.add_argument("--one-life", action="store_true", help="no kills and stops, so that a leak would show")
     given = parser.parse_args()
+    deeds = {
+        deed: every for deed, every in DEEDS.items() if not (given.one_life and deed in ("kill -9", "stop and start"))
+    }
     chance = random.Random(given.seed)
     faults: Counter[str] = Counter()
 
@@ -238,7 +245,7 @@ def main() -> int:
         DaemonProcess(Path(folder), publisher.specs(), settings=settings).start() as daemon,
     ):
         publisher.fault = fault
-        soak = Soak(publisher, daemon, chance, out)
+        soak = Soak(publisher, daemon, chance, out, deeds)
         began = time.monotonic()
         number = 0
         while time.monotonic() - began < given.hours * 3600:
