@@ -10,6 +10,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 from urllib.parse import urlsplit
@@ -267,7 +268,9 @@ def load_config(path: Path) -> Config:
         try:
             ip_network(network.strip())
         except ValueError as error:
-            raise ConfigError(f"{path}: [fetching] allow_networks: {error}; write it like 10.0.0.0/8 or fd00::/8") from None
+            raise ConfigError(
+                f"{path}: [fetching] allow_networks: {error}; write it like 10.0.0.0/8 or fd00::/8"
+            ) from None
     if config.polling.floor_s > config.polling.ceiling_s:
         raise ConfigError(f"{path}: [polling] floor_s: {config.polling.floor_s} is above ceiling_s")
     return msgspec.structs.replace(config, source=str(path))
