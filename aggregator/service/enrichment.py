@@ -167,7 +167,9 @@ class Enrichment:
     def _wanted(self) -> Wanted:
         settings = self.config.translation
         languages = (settings.languages or (self.config.reader.language,)) if self.maker else ()
-        return Wanted(languages, settings.min_outlets, settings.countries, timedelta(hours=settings.max_age_hours))
+        pages = self.pages is not None and self.config.enrich.pages_at_once > 0
+        age = timedelta(hours=settings.max_age_hours)
+        return Wanted(languages, settings.min_outlets, settings.countries, age, pages)
 
     def _count(self, name: str, more: int = 1) -> None:
         self._counts = replace(self._counts, **{name: getattr(self._counts, name) + more})

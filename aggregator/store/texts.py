@@ -151,10 +151,11 @@ class Wanted:
     min_outlets: int = 1
     countries: tuple[str, ...] = ()
     max_age: timedelta = timedelta(hours=48)
+    pages: bool = True  # whether pages are fetched for feeds that ask for it
 
     def same_as(self) -> bytes:
         """What changes when the settings do."""
-        return json.dumps([self.languages, self.min_outlets, self.countries]).encode()
+        return json.dumps([self.languages, self.min_outlets, self.countries, self.pages]).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +213,9 @@ class Texts(Enrichment):
         with self.transaction() as db:
             for item_id, made in sentences.items():
                 self._put_sentence(db, item_id, made, now)
-            db.execute(_PAGES_WANTED, {**times, "items": json.dumps(followed.new_texts), "short": _SHORT_BODY})
+            if wanted.pages:
+                pages = {"items": json.dumps(followed.new_texts), "short": _SHORT_BODY}
+                db.execute(_PAGES_WANTED, {**times, **pages})
             db.execute(_STORIES_WANTED, {"stories": json.dumps(followed.stories), "later": iso(now + settle)})
             self._want(db, _WANTED_ITEMS, [t.item_id for t in followed.items], wanted, times, again=True)
             self._want(db, _WANTED_STORIES, followed.stories, wanted, times, again=False)
@@ -222,12 +225,15 @@ class Texts(Enrichment):
             )
 
     def apply_wanted(self, wanted: Wanted, *, now: datetime) -> bool:
-        """After a change of settings: put recent stories' items in the line anew. False when these settings were known."""
+        """After a change of settings: put recent stories' items in the line anew, and pages that are not wanted out of it.
+
+        False when these settings were known.
+        """
         if self.value("SELECT value FROM state WHERE name = ?", (_SETTINGS,)) == wanted.same_as():
             return False
         times = {"now": iso(now), "since": iso(now - wanted.max_age)}
         with self.transaction() as db:
-            db.execute("DELETE FROM to_enrich WHERE task = 'item'")
+            db.execute("DELETE FROM to_enrich WHERE task = 'item' OR task = 'page' AND ?", (not wanted.pages,))
             live = [
                 row[0]
                 for row in db.execute(

@@ -5,7 +5,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aggregator.config import Limits
@@ -147,6 +147,7 @@ def test_bodies_are_bounded():
     assert len(read(page(*PARAGRAPHS * 300), max_body_chars=5000).items[0].body) <= 5000
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.binary(max_size=400))
 def test_any_bytes_give_an_answer(body):
     """Whatever bytes a page holds, the answer is a value."""

@@ -1,7 +1,7 @@
 """Sentences of any script."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aggregator.enrich.sentences import is_sentence, sentences
@@ -31,6 +31,7 @@ def test_sentences_end_where_readers_say_so(language, text, count):
     assert len(sentences(text, language)) == count, sentences(text, language)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.text(max_size=300))
 def test_nothing_is_lost(text):
     """The sentences of any text are all of its characters but white space, in order."""

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aggregator.enrich.digest import Head, Member, digest, heads, medoid
@@ -58,6 +58,7 @@ def test_a_long_sentence_is_cut_at_a_clause():
     assert not found.whole
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.text(max_size=400), st.text(max_size=400))
 def test_it_never_makes_a_word_up(description, body):
     """For any text whatever, the sentence is a part of the description or of the body, but for white space and unsafe characters."""

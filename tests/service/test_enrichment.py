@@ -681,3 +681,17 @@ def test_a_translation_waits_for_the_page(reading, site, server):
         run()
     assert reading.page(ferry)["reader_body"].split("\n\n") == ARTICLES["ferry"][1][2]
     assert server.titles().count(title) == 1
+
+
+def test_no_translation_waits_for_pages_that_are_switched_off(reading, site, server):
+    """When pages are switched off, what waited for one is translated as it is, and no page is asked for."""
+    site.answers["/robots.txt"] = (503, {}, "")
+    _, title, _ = ARTICLES["title"][0]
+    reading.story(reading.poll(0, reading.item(0, "a", title, url=f"{site.url}/a"))[0])
+    settings = config(server, min_outlets=1)
+    with enriching(reading, settings, pages=True) as run:
+        assert run().translations == 0
+    site.seen.clear()
+    with enriching(reading, msgspec.structs.replace(settings, enrich=Enrich(pages_at_once=0)), pages=True) as run:
+        assert run().translations == 1
+    assert site.seen == []
