@@ -163,11 +163,16 @@ class Retention(_Table, frozen=True):
 
 
 class Backup(_Table, frozen=True):
-    """`[backup]`: scheduled copies next to the database, or in `directory`. `every_hours` 0 switches them off."""
+    """`[backup]`: scheduled copies next to the database, or in `directory`. `every_hours` 0 switches them off.
+
+    `snapshot_path`: a copy for others to read, replaced in one step.
+    """
 
     every_hours: Natural = 24
     keep: Positive = 3
     directory: str = ""
+    snapshot_path: str = ""
+    snapshot_minutes: Positive = 60
 
 
 class Alerts(_Table, frozen=True):

@@ -78,9 +78,15 @@ def snapshot(app: App, path: Path) -> None:
 
 
 @click.command()
+@click.option("--reindex", is_flag=True, help="Build the full-text indexes anew; minutes for a million items.")
 @pass_app
-def maintain(app: App) -> None:
+def maintain(app: App, reindex: bool) -> None:
     """Apply the retention settings and give free space back now; the daemon does so by itself."""
     with app.writer() as writer:
-        done = maintenance.maintain(writer, app.config.retention, now=utcnow())
-    click.echo(str(done))
+        if reindex:
+            click.echo(f"{maintenance.reindex(writer)} items indexed anew")
+        while True:
+            done = maintenance.maintain(writer, app.config.retention, now=utcnow())
+            click.echo(str(done))
+            if not done.more:
+                break

@@ -25,7 +25,7 @@ def backup_folder(database: Path, configured: str) -> Path:
 
 
 class Upkeep:
-    """Retention and tidying in the writer's thread, a short step at a time; copies beside it."""
+    """Retention and tidying, a short step at a time; copies; all beside the writer's thread."""
 
     def __init__(self, runtime: Runtime, clock: Clock, *, stopping: Callable[[], bool]) -> None:
         self._runtime = runtime
@@ -35,7 +35,8 @@ class Upkeep:
     async def run(self) -> None:
         """One run. Raises StoreError."""
         runtime = self._runtime
-        done = await runtime.store(
+        # Beside the writer's thread: between its short transactions polls get in.
+        done = await runtime.side(
             maintenance.maintain, runtime.writer, runtime.config.retention, now=self._clock(), clock=self._ticks
         )
         for warning in done.warnings:
@@ -50,6 +51,18 @@ class Upkeep:
                 log, logging.INFO, "backup", f"backup made: {made}", path=str(made),
                 bytes=made.stat().st_size, elapsed_s=round(time.monotonic() - began, 1),
             )  # fmt: skip
+
+        if settings.snapshot_path and not self._stopping() and self._snapshot_due():
+            await runtime.side(backups.snapshot, runtime.writer.path, Path(settings.snapshot_path))
+            event(log, logging.INFO, "snapshot", f"snapshot published: {settings.snapshot_path}")
+
+    def _snapshot_due(self) -> bool:
+        settings = self._runtime.config.backup
+        try:
+            age = self._clock().timestamp() - Path(settings.snapshot_path).stat().st_mtime
+        except FileNotFoundError:
+            return True
+        return age >= 60 * settings.snapshot_minutes
 
     def _copied(self, folder: Path, keep: int) -> Path:
         """A copy; what copies that were broken off left behind goes first."""

@@ -117,3 +117,12 @@ def test_evaluate_scores_and_writes_assignments(news, tmp_path):
     wrong = news.run("evaluate", gold)
     assert wrong.returncode == 2
     assert "line 1" in wrong.stderr
+
+
+def test_maintain_tidies_and_indexes_anew(news):
+    """`maintain --reindex` builds the search anew, and it finds what it found before."""
+    before = [hit["item_id"] for hit in news.load("search", "nairobi")]
+    done = news.run("maintain", "--reindex")
+    assert done.returncode == 0
+    assert "items indexed anew" in done.stdout
+    assert [hit["item_id"] for hit in news.load("search", "nairobi")] == before
