@@ -152,6 +152,7 @@ def _host(name: str) -> str:
             name = name.encode("idna").decode("ascii")
         except UnicodeError:
             name = quote(name).lower()  # no host, but the same one every time
+        name = "".join(name.split())  # IDNA makes a space of a no-break space
     return _MOBILE.sub("", name) if not name.startswith("www.gov.") else name
 
 
