@@ -6,6 +6,7 @@ listed here and in `tracking.py`. A canonical URL is for comparison: it need not
 
 import base64
 import binascii
+import hashlib
 import re
 from functools import lru_cache
 from typing import Final
@@ -174,7 +175,10 @@ def _normal(parts: SplitResult) -> str:
         parts.fragment.startswith("!") and not query and path in ("", "/")
     ):  # the article is named in the fragment (old AJAX sites)
         query = "_escaped_fragment_=" + _percent(parts.fragment[1:], "/=&")
-    return f"https://{host}{path}" + (f"?{query}" if query else "")
+    rest = path + (f"?{query}" if query else "")
+    if len(rest) > _MAX // 2:  # no article's; percent-encoding made it grow
+        rest = f"/{hashlib.blake2b(rest.encode(), digest_size=16).hexdigest()}"
+    return f"https://{host}{rest}"
 
 
 def _path(path: str) -> str:

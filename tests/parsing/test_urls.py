@@ -173,6 +173,8 @@ pieces = st.sampled_from(
         "cdn.ampproject.org/c/s/",
         ";jsessionid=1",
         "\u202e",
+        "\u00a0",
+        "ā" * 700,
         "\x00",
     ]
 )
