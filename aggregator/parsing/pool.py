@@ -17,6 +17,7 @@ from typing import Final, Self
 
 import msgspec
 
+from aggregator.cleaning import plain_line
 from aggregator.config import Limits
 from aggregator.models import FailureReason, ParsedFeed, ParseFailed, ParseJob
 from aggregator.parsing.frames import ANSWER, FORK, KILL, LENGTH, TELL, Order, decode_result, encode
@@ -218,6 +219,10 @@ class ParsePool:
                 except asyncio.CancelledError:
                     _settle(ticket, ParseFailed(FailureReason.INTERNAL, "the parser was stopped"))
                     raise
+                except Exception as error:  # noqa: BLE001 - no error of ours may end a lane: the feeds behind it would wait for ever
+                    worker = None
+                    detail = plain_line(f"{type(error).__name__}: {error}")[:300]
+                    _settle(ticket, ParseFailed(FailureReason.INTERNAL, detail))
         finally:
             if worker:
                 worker.writer.close()
@@ -292,36 +297,45 @@ class ParsePool:
             if clock() < self._not_before:
                 raise _Gone(f"its process does not start; the next try is in {self._not_before - clock():.0f} s")
             self._pause_s = min(max(self._pause_s * 2, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
-            self._not_before = clock() + self._pause_s
             ours, theirs = socket.socketpair()
             ours.setblocking(False)
-            with theirs:
-                process = await asyncio.create_subprocess_exec(
-                    sys.executable,
-                    "-P",  # nothing is imported from the working directory
-                    "-m",
-                    "aggregator.parsing.worker",
-                    str(theirs.fileno()),
-                    str(self._limits.memory_mb),
-                    self._parser,
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=asyncio.subprocess.DEVNULL,
-                    pass_fds=[theirs.fileno()],
-                    start_new_session=True,  # Ctrl-C in a terminal is for the parent
-                    env=os.environ | _ENVIRONMENT,
-                )
-            template = _Template(process, ours)
+            template = None
             try:
+                with theirs:
+                    template = _Template(await self._spawn(theirs), ours)
                 await template.number(_START_S)  # READY: it has imported the parser
-            except _Gone:
-                await template.stop()
+            except BaseException:  # a cancellation too: nothing half started is left behind
+                self._not_before = clock() + self._pause_s
+                ours.close()
+                if template:
+                    await template.stop()
                 raise
             self._template = template
             return template
 
+    async def _spawn(self, control: socket.socket) -> asyncio.subprocess.Process:
+        try:
+            return await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-P",  # nothing is imported from the working directory
+                "-m",
+                "aggregator.parsing.worker",
+                str(control.fileno()),
+                str(self._limits.memory_mb),
+                self._parser,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                pass_fds=[control.fileno()],
+                start_new_session=True,  # Ctrl-C in a terminal is for the parent
+                env=os.environ | _ENVIRONMENT,
+            )
+        except OSError as error:
+            raise _Gone(f"its process cannot be started: {error}") from None
+
     async def _lost(self, template: _Template) -> None:
         if self._template is template:
             self._template = None
+            self._not_before = asyncio.get_running_loop().time() + self._pause_s
             await template.stop()
 
     def _dismiss(self, worker: _Worker) -> None:

@@ -18,6 +18,7 @@ import struct
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from aggregator.cleaning import plain_line
@@ -130,7 +131,7 @@ def _template(parser: Parser, control: socket.socket, memory_mb: int) -> None:
 
 def _main(descriptor: str, memory_mb: str, parser: str) -> None:
     module, _, name = parser.partition(":")
-    with socket.socket(fileno=int(descriptor)) as control:
+    with socket.socket(fileno=int(descriptor)) as control, suppress(ConnectionError):  # the parent may have gone
         _template(getattr(importlib.import_module(module), name), control, int(memory_mb))
 
 

@@ -89,7 +89,11 @@ async def resolve(host: str, port: int) -> Sequence[str]:
         raise Refused(
             FailureReason.DNS, f"{_LOOKUPS} names are being looked up already: the name server does not answer"
         )
-    threading.Thread(target=look_up, name="look-up", daemon=True).start()
+    try:
+        threading.Thread(target=look_up, name="look-up", daemon=True).start()
+    except RuntimeError as error:  # the system gives no more threads
+        _lookups.release()
+        raise Refused(FailureReason.INTERNAL, f"no look-up of {host[:100]}: {error}") from None
     return await answer
 
 

@@ -189,14 +189,53 @@ def test_a_template_that_does_not_start_is_not_started_again_and_again():
     assert took < 3
 
 
+def test_a_stop_while_the_template_starts_leaves_nothing():
+    """A stop in the first moment answers the job and ends the process that is still importing."""
+
+    async def go():
+        pool = ParsePool(Limits())
+        await pool.start()
+        task = asyncio.create_task(pool.parse(job(FEED)))
+        await asyncio.sleep(0.1)
+        began = time.monotonic()
+        await pool.aclose()
+        return await task, time.monotonic() - began
+
+    result, took = asyncio.run(go())
+    assert result.reason is FailureReason.INTERNAL
+    assert took < 2
+    assert not processes(os.getpid())
+
+
+def test_a_system_without_room_for_processes_is_that_job_alone(monkeypatch):
+    """When no process can be started, or an error of ours strikes, the job fails and the lanes go on."""
+
+    async def no_room(*_, **__):
+        raise OSError(11, "Resource temporarily unavailable")
+
+    async def go():
+        async with bad(workers=1) as pool:
+            with monkeypatch.context() as patch:
+                patch.setattr(asyncio, "create_subprocess_exec", no_room)
+                first = await pool.parse(job("a"))
+            await asyncio.sleep(0.6)
+            return first, await pool.parse(job("b"))
+
+    first, second = asyncio.run(go())
+    assert first.reason is FailureReason.INTERNAL
+    assert "unavailable" in first.detail
+    assert second.title == "b"
+
+
 def test_a_stop_is_quick_and_leaves_nothing(monkeypatch):
     """Within two seconds all jobs are answered and all processes gone, busy ones too."""
 
     async def go():
         pool = bad()
         await pool.start()
+        await pool.parse(job("pid"))
         tasks = [asyncio.create_task(pool.parse(job("spin 900"))) for _ in range(10)]
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(0.5)
         template = pool._template.process.pid
         workers = processes(template)
         began = time.monotonic()
