@@ -44,14 +44,14 @@ def translated(daemon):
 
 def test_kill_9_in_the_middle_of_a_call_loses_nothing(daemon):
     """Killed while the translator thinks, the daemon goes on at the next start: every item has its page and its translation."""
-    daemon.server.delay_s = 2.0
+    daemon.server.delay_s = 6.0
     daemon.start()
-    until(lambda: daemon.server.seen, 30, "a call is under way")
+    until(lambda: daemon.server.seen, 50, "a call is under way")
     daemon.kill()
     assert translated(daemon) == 0
     daemon.server.delay_s = 0.0
     daemon.start()
-    until(lambda: translated(daemon) == 2, 30, "both are translated")
+    until(lambda: translated(daemon) == 2, 50, "both are translated")
     assert daemon.stop() == 0
     rows = daemon.rows("SELECT title, reader_title, text_origin, reader_origin FROM coverage ORDER BY language")
     assert [r[1] for r in rows] == [ARTICLES["bridge"][1][0], ARTICLES["ferry"][1][0]]
@@ -65,7 +65,7 @@ def test_a_stop_does_not_wait_for_the_translator(daemon):
     """SIGTERM while a call takes its time: ended within seconds, and polling and grouping went on meanwhile."""
     daemon.server.delay_s = 8.0
     daemon.start()
-    until(lambda: daemon.server.seen, 30, "a call is under way")
+    until(lambda: daemon.server.seen, 50, "a call is under way")
     daemon.site.feed(
         "/lv.xml", [("Jelgavā svin pilsētas svētkus", "Svētki ilgst trīs dienas.", "https://zinas.example/3")]
     )
@@ -79,7 +79,7 @@ def test_a_stop_does_not_wait_for_the_translator(daemon):
 def test_show_says_what_made_a_text(daemon):
     """`show` marks a machine's translation with model and time, keeps the outlet's title beside it, and names the page's extractor."""
     daemon.start()
-    until(lambda: translated(daemon) == 2, 30, "both are translated")
+    until(lambda: translated(daemon) == 2, 50, "both are translated")
     number = daemon.rows("SELECT item_id FROM items WHERE language = 'lv'")[0][0]
     told = daemon.run("show", str(number)).stdout
     assert ARTICLES["ferry"][1][0] in told
