@@ -81,22 +81,25 @@ class Poller:
 
         Raises StoreError when the database cannot take it.
         """
-        started = self._clock()
+        started = now = self._clock()
         try:
             async with self.gate.slot(feed.state.host):
                 started = self._clock()
                 result = await self.fetcher.fetch(request_for(feed.state, started))
-            parsed = await self._parse(feed, result)
+            now = (
+                self._clock()
+            )  # the one instant of this poll: items without a date take it, as their first_seen_at does
+            parsed = await self._parse(feed, result, now)
         except Exception as error:
             log.exception("an error of ours while polling %s", feed.spec.url)
             result = Failed(feed.state.url, FailureReason.INTERNAL, f"{type(error).__name__}: {error}"[:300])
-            parsed = None
+            parsed, now = None, self._clock()
         began = ended = False
         if self._network.no_answer(result):
             began = self._network.silent(feed, hosts_in_all)
         elif not (isinstance(result, Failed) and result.status is None):
             ended = self._network.answered()
-        outcome = await self._store(self._record, feed, result, parsed, started)
+        outcome = await self._store(self._record, feed, result, parsed, started, now)
         if began:
             await self._store(self._writer.reschedule, self._excuses())
             event(
@@ -113,7 +116,7 @@ class Poller:
         now = self._clock()
         return [excused(state, now) for state in self._network.victims().values()]
 
-    async def _parse(self, feed: DueFeed, result: FetchResult) -> ParsedFeed | ParseFailed | None:
+    async def _parse(self, feed: DueFeed, result: FetchResult, now: datetime) -> ParsedFeed | ParseFailed | None:
         """What the body says; None when there is none, or the same as last time."""
         if not isinstance(result, Fetched) or body_hash(result.body) == feed.state.body_hash:
             return None
@@ -122,7 +125,7 @@ class Poller:
         job = ParseJob(
             body=result.body,
             url=result.url,
-            now=self._clock(),
+            now=now,
             content_type=result.headers.get("content-type", ""),
             language=spec.language,
             country=spec.country,
@@ -133,10 +136,14 @@ class Poller:
         return await self.pool.parse(job)
 
     def _record(
-        self, feed: DueFeed, result: FetchResult, parsed: ParsedFeed | ParseFailed | None, started: datetime
+        self,
+        feed: DueFeed,
+        result: FetchResult,
+        parsed: ParsedFeed | ParseFailed | None,
+        started: datetime,
+        now: datetime,
     ) -> PollOutcome:
         """Runs in the writer's thread in one piece: no sister feed can store an item between the look and the write."""
-        now = self._clock()
         items = parsed.items if isinstance(parsed, ParsedFeed) else ()
         known = self._writer.known(feed.state.feed_id, feed.outlet_id, items, now=now)
         resolutions = resolve(items, known, now=now)
