@@ -7,6 +7,7 @@ import click
 from aggregator.cli.app import App, pass_app
 from aggregator.cli.output import json_option, print_json, say
 from aggregator.config import load_feeds
+from aggregator.enrich import open_maker
 from aggregator.errors import ConfigError
 from aggregator.service.clock import utcnow
 from aggregator.store import backups, maintenance
@@ -24,6 +25,7 @@ def check_config(app: App, as_json: bool) -> None:
             "no configuration: none at $AGGREGATOR_CONFIG, ./config/aggregator.toml, /etc/aggregator/aggregator.toml"
         )
     specs = load_feeds(app.config)
+    open_maker(app.config.translation)  # raises ConfigError
     if not specs:
         say(f"warning: {app.config_path}: `feeds` names no file with a feed in it")
     facts = {

@@ -239,4 +239,5 @@ async def _once(
         polled = await (rounds.run_these([feed]) if feed else rounds.run_all_due())
         grouped = await runtime.grouping.round()
         repaired = await runtime.grouping.repair()
+        await runtime.enrichment.round()
     return polled, GroupingCounts(grouped.items, grouped.joined, repaired.changed)
