@@ -1,4 +1,4 @@
-"""The sample outlets: some forty feeds of every dialect, in a dozen encodings and two dozen languages."""
+"""The sample outlets: 36 feeds of every dialect, in a dozen encodings and two dozen languages."""
 
 from datetime import UTC, datetime, timedelta
 
