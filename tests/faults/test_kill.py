@@ -33,7 +33,7 @@ def grouped_undisturbed(daemon, folder):
         db.execute("DELETE FROM state WHERE name = 'clusterer'")
         db.execute("DELETE FROM to_cluster")
         db.execute("INSERT INTO to_cluster SELECT item_id FROM items ORDER BY item_id")
-    done = copy.run("poll")
+    done = copy.run("poll", timeout=600)
     assert done.returncode == 0, done.stderr
     return copy
 
@@ -60,7 +60,9 @@ def beat(tmp_path, kills, seed, feeds=24):
             until(lambda: not daemon.value("SELECT count(*) FROM to_cluster"), 60, "all items are grouped")
             assert daemon.stop() == 0
             daemon.catalogue([])  # the next runs only group
-            assert daemon.run("poll").returncode == 0  # a repair pass over all, as the undisturbed run does
+            assert (
+                daemon.run("poll", timeout=600).returncode == 0
+            )  # a repair pass over all, as the undisturbed run does
             assert daemon.integrity() == "ok"
             assert daemon.doubles() == []
             assert daemon.value("SELECT count(*) FROM items") == len(every)
@@ -79,7 +81,7 @@ def test_killed_six_times(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(2400)
 def test_killed_fifty_times(tmp_path):
     """Fifty kills at random moments, the same."""
     assert beat(tmp_path, 50, seed=1) == 24 * (5 + 2 * 50)
