@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 from aggregator.config import Config
@@ -13,8 +14,11 @@ from aggregator.errors import AggregatorError, ConfigError, StoreDamagedError, S
 from aggregator.models import FeedSpec
 from aggregator.service import logs
 from aggregator.service.clock import Clock, JumpWatch, utcnow
+from aggregator.service.enrichment import EnrichmentCounts
+from aggregator.service.grouping import GroupingCounts
 from aggregator.service.logs import event
 from aggregator.service.metrics import Tally
+from aggregator.service.minutely import Minutely
 from aggregator.service.monitor import LOOK_EVERY_S, Monitor
 from aggregator.service.notify import Notifier
 from aggregator.service.rounds import RoundCounts
@@ -32,7 +36,6 @@ _WATCH_EVERY_S = 2.0
 _LATE_S = 60
 _DRAIN_S = 3.0
 _FIXED = ("database", "embedding", "reader")  # tables of the configuration that are read at the start only
-_TELL_EVERY_S = 60.0  # between two lines about rounds: with many feeds a few are due at every tick
 _STUCK_S = 120.0  # without a step of any stage that has work: the watchdog is no longer fed
 
 
@@ -63,8 +66,9 @@ class Daemon:
         self._notifier = notifier or Notifier()
         self._stop = asyncio.Event()
         self._jumps = JumpWatch(clock)
-        self._untold = RoundCounts()
-        self._tell_at = 0.0
+        self._polled, self._grouped, self._enriched = (
+            Minutely(RoundCounts()), Minutely(GroupingCounts()), Minutely(EnrichmentCounts())
+        )  # fmt: skip
         self._opened = self._identity()
         self._failure: AggregatorError | None = None
         self._refused: dict[str, float] = {}
@@ -183,19 +187,17 @@ class Daemon:
             self._jobs.pop(name, None)
 
     async def _poll(self) -> None:
-        self._untold += await self._runtime.rounds.run_due()
-        counts = self._untold
-        if counts.polled and time.monotonic() >= self._tell_at:
+        counts = self._polled.add(await self._runtime.rounds.run_due(), time.monotonic())
+        if counts:
             event(
                 log, logging.INFO, "round", str(counts), polled=counts.polled, new=counts.new, edited=counts.edited,
                 failed=counts.failed, unchanged=counts.unchanged, elapsed_s=round(counts.elapsed_s, 1),
             )  # fmt: skip
-            self._untold, self._tell_at = RoundCounts(), time.monotonic() + _TELL_EVERY_S
             await self._status()
 
     async def _group(self) -> None:
-        counts = await self._runtime.grouping.round()
-        if counts.items:
+        counts = self._grouped.add(await self._runtime.grouping.round(), time.monotonic())
+        if counts:
             event(
                 log, logging.INFO, "grouped", f"{counts.items} items grouped: {counts.joined} joined a story",
                 items=counts.items, joined=counts.joined, changed=counts.changed, elapsed_s=round(counts.elapsed_s, 1),
@@ -214,8 +216,10 @@ class Daemon:
             )
 
     async def _enrich(self) -> None:
-        counts = await self._runtime.enrichment.round()
-        if counts.any:
+        done = await self._runtime.enrichment.round()
+        # Sentences are chosen for every item: alone they are no news.
+        counts = self._enriched.add(done if done.any else replace(done, sentences=0), time.monotonic())
+        if counts:
             event(
                 log, logging.INFO, "enriched", str(counts), sentences=counts.sentences, stories=counts.stories, pages=counts.pages,
                 translations=counts.translations, refused=counts.refused, failed=counts.failed, elapsed_s=round(counts.elapsed_s, 1),

@@ -60,18 +60,6 @@ class RoundCounts:
             reasons=self.reasons + Counter({reason: 1} if failed else {}),
         )
 
-    def __add__(self, other: "RoundCounts") -> "RoundCounts":
-        """Two rounds told as one."""
-        return RoundCounts(
-            self.polled + other.polled,
-            self.unchanged + other.unchanged,
-            self.failed + other.failed,
-            self.new + other.new,
-            self.edited + other.edited,
-            self.elapsed_s + other.elapsed_s,
-            self.reasons + other.reasons,
-        )
-
     def __str__(self) -> str:
         """One line for people."""
         why = ", ".join(f"{n} {reason}" for reason, n in self.reasons.most_common(4))

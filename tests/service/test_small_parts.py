@@ -8,6 +8,7 @@ import os
 import socket
 import threading
 import time
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,7 +16,9 @@ import pytest
 from aggregator.config import Log
 from aggregator.service.clock import JumpWatch
 from aggregator.service.logs import event, set_up
+from aggregator.service.minutely import Minutely
 from aggregator.service.notify import Notifier
+from aggregator.service.rounds import RoundCounts
 from aggregator.service.serial import Serial
 from aggregator.service.ticks import Ticks
 
@@ -285,3 +288,18 @@ def test_a_job_that_takes_long_does_not_overlap_itself():
         await asyncio.sleep(0.3)
 
     asyncio.run(main())
+
+
+def test_counts_are_told_once_a_minute():
+    """What happened is told at once when nothing was told for a minute, else summed up; nothing is told of nothing."""
+    told = Minutely(RoundCounts())
+    assert told.add(RoundCounts(elapsed_s=0.1), 0.0) is None
+    first = told.add(RoundCounts(polled=2, failed=1, reasons=Counter(dns=1), elapsed_s=1.0), 1.0)
+    assert first is not None
+    assert (first.polled, first.reasons, first.elapsed_s) == (2, Counter(dns=1), 1.1)
+    assert told.add(RoundCounts(polled=3), 30.0) is None
+    assert told.add(RoundCounts(), 59.0) is None
+    later = told.add(RoundCounts(polled=4, reasons=Counter(dns=2)), 61.5)
+    assert later is not None
+    assert (later.polled, later.reasons) == (7, Counter(dns=2))
+    assert told.add(RoundCounts(), 200.0) is None
