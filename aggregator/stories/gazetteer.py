@@ -19,6 +19,7 @@ MAX_WORDS: Final = 3  # of a name
 MAX_RUN: Final = 8  # characters of a name in an unspaced script
 KNOWN_ABROAD: Final = 5.5  # log10 of people
 LONG_STEM: Final = 6  # letters
+HOME: Final = 1.0  # a town at home is meant before one abroad of less than ten times its people
 _VOWELS: Final = "aeiouyj\u0627\u0647\u064a\u0648\u05d4\u05d9\u05d5"
 _PROCLITICS: Final = (
     "\u0648\u0628\u0644\u0641\u0643\u05d1\u05dc\u05de\u05d4\u05d5\u05e9\u05db"  # and, in, to, from, the
@@ -39,11 +40,18 @@ class Place:
 
 
 def stem(key: str) -> str:
-    """`key` without vowels at its end, where case endings are: "kuznica" is "kuznic"; four letters stay."""
-    end = len(key)
-    while end > 4 and key[end - 1] in _VOWELS:  # noqa: PLR2004 - shorter stems match anything
+    """`key` without its last vowels and nominative s, where case endings are: "kuznica" is "kuznic"; four letters stay."""
+    text = _without_vowels(key)
+    if text.endswith("s") and len(text) >= LONG_STEM:
+        text = text[:-2] if text[-2] in _VOWELS else text[:-1]
+    return text
+
+
+def _without_vowels(text: str) -> str:
+    end = len(text)
+    while end > 4 and text[end - 1] in _VOWELS:  # noqa: PLR2004 - shorter stems match anything
         end -= 1
-    return key[:end]
+    return text[:end]
 
 
 class Gazetteer:
@@ -98,6 +106,9 @@ class Gazetteer:
                 continue
             key = "".join(name_key(word.text) for word in part)
             numbers = self._exact.get(key) or self._inflected(key, country)
+            if key in self._exact and not any(self._known(number, country) for number in numbers):
+                # Finnish "Viron" is of Estonia, Viro, and not the village of that name in Greece.
+                numbers = [n for n in self._inflected(key, country) if not self._places[n].city] or numbers
             if not numbers and key and key[0] in _PROCLITICS:
                 numbers = self._exact.get(name_key(key[1:])) or self._inflected(name_key(key[1:]), country)
             if numbers:
@@ -116,13 +127,15 @@ class Gazetteer:
             numbers = [
                 number
                 for number in self._stems.get(key[:end], ())
-                if end >= LONG_STEM
-                or self._places[number].weight > KNOWN_ABROAD
-                or self._places[number].country == country
+                if end >= LONG_STEM or self._known(number, country)
             ]
             if numbers:
                 return numbers
         return []
+
+    def _known(self, number: int, country: str) -> bool:
+        place = self._places[number]
+        return place.weight > KNOWN_ABROAD or place.country == country
 
     def _in_run(self, run: str, country: str) -> list[Place]:
         places, at = [], 0
@@ -139,4 +152,4 @@ class Gazetteer:
 
     def _likeliest(self, numbers: Sequence[int], country: str) -> Place:
         places = [self._places[number] for number in numbers]
-        return max(places, key=lambda place: (place.weight + 2 * (place.country == country), -place.number))
+        return max(places, key=lambda place: (place.weight + HOME * (place.country == country), -place.number))

@@ -21,8 +21,9 @@ FEATURES: Final = (
     "clash_home", "reach", "reach_clash", "near", "far", "numbers", "numbers_in", "numbers_sum", "numbers_clash", "dates",
     "dates_clash", "days", "days2", "brevity", "same_language", "same_outlet", "same_country", "same_dense", "same_grams",
     "same_title", "same_names", "same_skeletons", "outlet_grams", "outlet_clash", "outlet_dates_clash", "outlet_days",
-    "country_countries",
+    "outlet_dense", "outlet_title", "outlet_names", "country_countries",
 )  # fmt: skip
+REASONS: Final = 8  # that `explain` gives
 NEAR_KM: Final = 40.0
 FAR_KM: Final = 250.0
 DEGREE_KM: Final = 111.2
@@ -135,7 +136,10 @@ def pair_features(item: Profile, others: Sequence[Profile], stats: Statistics) -
     value["country_countries"] = value["same_country"] * value["countries"]
     for name in ("dense", "grams", "title", "names", "skeletons"):
         value[f"same_{name}"] = same * value[name]
-    value["outlet_grams"], value["outlet_clash"] = outlet * value["grams"], outlet * value["numbers_clash"]
+    # One outlet writes of few themes with few words, all day long: likeness within it means less.
+    for name in ("dense", "grams", "title", "names"):
+        value[f"outlet_{name}"] = outlet * value[name]
+    value["outlet_clash"] = outlet * value["numbers_clash"]
     value["outlet_dates_clash"], value["outlet_days"] = outlet * value["dates_clash"], outlet * days
     return np.stack([value[name] for name in FEATURES], axis=1)
 
@@ -181,9 +185,11 @@ class PairModel:
         return np.where(dense, self._full(table), self._lexical(table))
 
     def explain(self, item: Profile, other: Profile, stats: Statistics) -> dict[str, float | int | str]:
-        """What spoke for or against the pair: the values of its features, rounded."""
+        """The features that moved the pair's probability most, weightiest first, with their values."""
         row = pair_features(item, [other], stats)[0]
-        return {name: round(float(value), 2) for name, value in zip(FEATURES, row, strict=True) if value}
+        moved = row * (self._full if _comparable(item, other) else self._lexical).weights
+        order = sorted(range(len(FEATURES)), key=lambda i: -abs(moved[i]))[:REASONS]
+        return {FEATURES[i]: round(float(row[i]), 2) for i in order if moved[i]}
 
 
 def _comparable(item: Profile, other: Profile) -> bool:
@@ -193,8 +199,8 @@ def _comparable(item: Profile, other: Profile) -> bool:
 class _Linear:
     def __init__(self, weights: dict[str, float]) -> None:
         self._bias = weights["bias"]
-        self._weights = np.array([weights.get(name, 0.0) for name in FEATURES])
+        self.weights = np.array([weights.get(name, 0.0) for name in FEATURES])
 
     def __call__(self, table: Floats) -> Floats:
-        result: Floats = 1 / (1 + np.exp(-(table @ self._weights + self._bias)))
+        result: Floats = 1 / (1 + np.exp(-(table @ self.weights + self._bias)))
         return result

@@ -42,6 +42,10 @@ def test_words_know_what_may_be_a_name():
     ("text", "outlet_country", "expected"),
     [
         ("Läti peaminister sõitis Riiga", "EE", {("LV", False), ("LV", True)}),
+        ("Ugunsgrēks Daugavpilī", "EE", {("LV", True)}),
+        ("Gaisras Vilniuje", "LV", {("LT", True)}),
+        ("حريق في العراق", "EG", {("IQ", False)}),
+        ("En död på gatan", "SE", set()),
         ("Авария под Дембицей", "UA", {("PL", True)}),
         ("Tampereella satoi", "FI", {("FI", True)}),
         ("Ankara'dan açıklama", "TR", {("TR", True)}),
