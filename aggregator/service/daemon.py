@@ -72,6 +72,7 @@ class Daemon:
         self._opened = self._identity()
         self._failure: AggregatorError | None = None
         self._refused: dict[str, float] = {}
+        self._errors: dict[str, str] = {}  # by job: the one that was said last, until it runs well
         self._jobs: dict[str, asyncio.Task[None]] = {}
         self._tally = tally or Tally()
         self._monitor = Monitor(runtime, clock, self._tally)
@@ -178,9 +179,13 @@ class Daemon:
             if name not in self._refused:
                 event(log, logging.ERROR, "store_refused", f"{name}: {error}; I keep trying", job=name)
             self._refused[name] = time.monotonic()
-        except Exception:
-            log.exception("an error of ours in the job %s", name)
+        except Exception as error:
+            told = f"{type(error).__name__}: {error}"
+            if self._errors.get(name) != told:  # once, not at every tick
+                log.exception("an error of ours in the job %s; I keep trying", name)
+            self._errors[name] = told
         else:
+            self._errors.pop(name, None)
             if self._refused.pop(name, None):
                 event(log, logging.WARNING, "store_writable", f"{name}: the database takes writes again", job=name)
         finally:
