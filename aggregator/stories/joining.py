@@ -34,19 +34,24 @@ def evidences(mean: Floats, one: float, others: Floats, live: int) -> Floats:
     `mean` is the mean probability of the pairs of each two groups, `live` the number of live items. Above 0: join.
     """
     chance = mean.clip(_EDGE, 1 - _EDGE)
-    crowd = PER_LIVE * math.log(min(max(live, FEWEST), MOST) / LIVE)
     result: Floats = (
         np.log(chance / (1 - chance))
         + PER_PAIRS * np.log(one * others)
         + PER_SMALLER * np.log(np.minimum(one, others))
-        + (BIAS + crowd)
+        + _bias(live)
     )
     return result
 
 
 def evidence(mean: float, one: int, other: int, live: int) -> float:
     """`evidences` of two groups."""
-    return float(evidences(np.array([mean]), float(one), np.array([float(other)]), live)[0])
+    chance = min(max(mean, _EDGE), 1 - _EDGE)
+    sizes = PER_PAIRS * math.log(one * other) + PER_SMALLER * math.log(min(one, other))
+    return math.log(chance / (1 - chance)) + sizes + _bias(live)
+
+
+def _bias(live: int) -> float:
+    return BIAS + PER_LIVE * math.log(min(max(live, FEWEST), MOST) / LIVE)
 
 
 def likelihood(log_odds: float) -> float:

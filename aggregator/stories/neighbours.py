@@ -22,8 +22,10 @@ __all__ = ["Neighbours"]
 
 ANCHOR_EVERY: Final = 256
 VISITED: Final = 4096
-CODE_SCALE: Final = 512  # a vector of length 1 is stored as whole 512ths, at most 127 of them
-CODE_MOST: Final = 127
+CODE_MOST: Final = 127  # a vector is stored as whole numbers up to this …
+CODE_SPREAD: Final = (
+    5.0  # … which stands for so many times the size that a number of a vector of length 1 has on average
+)
 FIRST_ROWS: Final = 1024
 BLOCK: Final = 8192  # rows turned into float32 at once
 NO_ANCHOR: Final = -1
@@ -66,7 +68,7 @@ class Neighbours:
         if not self._free:
             self._grow()
         slot = self._free.pop()
-        code = np.rint(profile.vector.astype(np.float32) * CODE_SCALE).clip(-CODE_MOST, CODE_MOST)
+        code = self._coded(profile.vector)
         self._slots[profile.item_id] = slot
         self._codes[slot] = code
         self._ids[slot] = profile.item_id
@@ -96,7 +98,7 @@ class Neighbours:
         """Ids of the `most` items whose vectors agree most with `profile`'s, each less the mean of its language."""
         if profile.vector is None or not self._slots or len(profile.vector) != self._dimensions:
             return []
-        code = np.rint(profile.vector.astype(np.float32) * CODE_SCALE).clip(-CODE_MOST, CODE_MOST)
+        code = self._coded(profile.vector)
         slots = self._visited(code)
         centred = code - self._mean(profile.language)
         mine: Floats = np.rint(centred * (CODE_MOST / max(float(np.abs(centred).max()), 1e-9))).astype(np.float32)
@@ -110,6 +112,11 @@ class Neighbours:
         return found
 
     # --- inside ---------------------------------------------------------------------------------------------------
+
+    def _coded(self, vector: NDArray[np.float16]) -> Floats:
+        scale = CODE_MOST * self._dimensions**0.5 / CODE_SPREAD
+        code: Floats = np.rint(vector.astype(np.float32) * scale).clip(-CODE_MOST, CODE_MOST)
+        return code
 
     def _row_of(self, language: str) -> int:
         row = self._languages.get(language)

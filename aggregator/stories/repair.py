@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.models import Merge, Move, Repair, Split
-from aggregator.stories.joining import evidences, likelihood
+from aggregator.stories.joining import evidence, evidences, likelihood
 from aggregator.stories.linkage import grouped
 from aggregator.stories.scoring import Pairs
 
 __all__ = ["regions", "regroup"]
 
-LINK: Final = 0.15  # pairs likelier than this tie two stories into one region
-REGION_TEXTS: Final = 160  # the most texts that are grouped together
+LINK: Final = -1.0  # pairs with more evidence than this tie two stories into one region: log-odds, 0 would join them
+REGION_TEXTS: Final = 120  # the most texts that are grouped together
 
 
 def regions(pairs: Pairs, item_ids: Iterable[int]) -> list[list[int]]:
@@ -31,7 +31,7 @@ def regions(pairs: Pairs, item_ids: Iterable[int]) -> list[list[int]]:
         member = live.members[item_id]
         touched.add(member.story_id)
         for chance, other_id in pairs.neighbours(member.profile):
-            if chance < LINK:
+            if evidence(chance, 1, 1, len(live.members)) < LINK:
                 break
             ties.append((-chance, member.story_id, live.members[other_id].story_id))
     home = {story_id: story_id for _, a, b in ties for story_id in (a, b)} | {s: s for s in touched}

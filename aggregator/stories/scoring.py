@@ -16,7 +16,7 @@ from aggregator.stories.statistics import Statistics
 
 __all__ = ["Fit", "Pairs"]
 
-WORTH_A_LOOK: Final = 0.05  # a story none of whose candidates is likelier than this is not looked at
+WORTH_A_LOOK: Final = -2.0  # log-odds: a story none of whose candidates has more evidence than this is not looked at
 STORIES_LOOKED_AT: Final = 8
 MEMBERS_ASKED: Final = 24  # of a longer story, the members nearest in time speak for it
 
@@ -77,7 +77,7 @@ class Pairs:
         known = {item_id: chance for chance, item_id in near}
         best: dict[int, tuple[float, int]] = {}
         for chance, item_id in near:
-            if chance >= WORTH_A_LOOK and len(best) < STORIES_LOOKED_AT:
+            if len(best) < STORIES_LOOKED_AT and evidence(chance, 1, 1, len(self.live.members)) >= WORTH_A_LOOK:
                 best.setdefault(self.live.members[item_id].story_id, (chance, item_id))
         voices = {story_id: self._voices(story_id, profile) for story_id in best}
         unknown = [m for members in voices.values() for m in members if m.item_id not in known]

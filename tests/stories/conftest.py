@@ -1,5 +1,6 @@
 """Streams for the clusterer: the labelled sets with their stored vectors, and items made in a line."""
 
+import copy
 import hashlib
 import json
 from dataclasses import replace
@@ -9,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from aggregator.config import Stories
 from aggregator.embedding import item_text
 from aggregator.models import Merge, Move, Split, StoryItem, parse_iso
+from aggregator.stories.clusterer import Clusterer
 
 DATA = Path(__file__).parents[1] / "eval" / "data"
 START = datetime(2026, 2, 25, 6, 0, tzinfo=UTC)
@@ -54,8 +57,14 @@ def item(item_id, title, summary="", *, language="en", outlet=None, hours=0.0, c
     return StoryItem(item_id, title, summary, language, country, outlet or 1000 + item_id, at, vector=vector)
 
 
-def background(clusterer, count=150):
-    """Unrelated news of the same days, so that what is common and what is rare is known; ids from 10,001 on."""
+def background():
+    """A clusterer that has seen unrelated news of the same days, so that it knows what is rare; ids from 10,001 on."""
+    return copy.deepcopy(_background(100))
+
+
+@cache
+def _background(count):
+    clusterer = Clusterer(Stories())
     for number, (other, _) in enumerate(zip(stream("stories_c", vectors=False)[0], range(count), strict=False)):
         at = START + timedelta(hours=number / count)
         clusterer.add(replace(other, item_id=10_001 + number, outlet_id=90_000 + number, at=at))

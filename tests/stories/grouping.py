@@ -25,7 +25,7 @@ def _conftest(folder):
     return module
 
 
-ITEMS = 150
+ITEMS = 72
 items = _conftest(HERE).stream("stories_b")[0][:ITEMS]
 store = _conftest(HERE.parent / "store")
 NOW = items[-1].at
@@ -51,7 +51,7 @@ def main():
         state = writer.load_state("clusterer")
         clusterer = Clusterer(Stories(), next_story_id=writer.next_story_id())
         clusterer.restore(writer.live_items(Clusterer.live_since(Stories(), state, NOW), "m"), state)
-        while waiting := writer.to_cluster(4, "m"):
+        while waiting := writer.to_cluster(6, "m"):
             repairs = clusterer.repair(waiting[0].at) if waiting[0].item_id % 3 == 0 else []
             writer.apply_repairs(repairs, states={"clusterer": clusterer.state()}, now=NOW)
             print("repaired", flush=True)  # noqa: T201  this is how it answers

@@ -94,7 +94,7 @@ def test_repairs_lead_from_any_grouping_to_any_other(seed):
 
 def test_a_pass_merges_and_splits_what_changed_and_then_rests():
     """Two stories of one event become one, under the older id; an item that was put into a wrong story leaves it."""
-    clusterer = background(Clusterer(Stories()))
+    clusterer = background()
     first = "The ferry Aurelia ran aground near the island of Vormsi on Wednesday morning; 214 passengers were taken ashore."
     second = "Rescue boats brought all 214 people from the Aurelia ashore after it hit a shoal close to Vormsi island."
     clusterer.add(item(1, "Ferry Aurelia runs aground off Vormsi, 214 passengers evacuated", first))

@@ -13,6 +13,7 @@ from pathlib import Path
 from aggregator.config import Stories
 from aggregator.models import StoryItem
 from aggregator.stories.clusterer import Clusterer
+from aggregator.stories.model import PairModel
 
 from .conftest import follow, stream
 
@@ -30,7 +31,8 @@ class Stored:
 
 def _play(items, restart_before):
     """Every decision of a run that is torn down and rebuilt before some of its items."""
-    clusterer, rows, placed, log = Clusterer(Stories()), {}, {}, []
+    model = PairModel.load()
+    clusterer, rows, placed, log = Clusterer(Stories(), model=model), {}, {}, []
     for number, item in enumerate(items):
         if restart_before(number):
             clusterer, state = (
@@ -63,10 +65,10 @@ def _play(items, restart_before):
 def test_a_restart_before_every_item_changes_nothing():
     """Decisions, reasons and repairs are equal to the last digit when the clusterer is rebuilt before each item."""
     items, _ = stream("stories_a")
-    items = items[:130]
+    items = items[:70]
     through = _play(items, lambda _: False)
     assert _play(items, lambda _: True) == through
-    assert len(set(through[1].values())) < len(items) * 0.7  # it does group
+    assert len(set(through[1].values())) < len(items) * 0.8  # it does group
 
 
 def test_a_killed_process_goes_on_where_it_was(tmp_path):
@@ -91,7 +93,7 @@ def test_a_killed_process_goes_on_where_it_was(tmp_path):
             assert process.returncode == -signal.SIGKILL
 
     run(tmp_path / "quiet.db", 0)
-    run(tmp_path / "killed.db", 5)
+    run(tmp_path / "killed.db", 3)
 
     def stories(path):
         with sqlite3.connect(path) as db:
@@ -100,5 +102,5 @@ def test_a_killed_process_goes_on_where_it_was(tmp_path):
             ).fetchall()
 
     quiet = stories(tmp_path / "quiet.db")
-    assert len(quiet) > 100
+    assert len(quiet) > 60
     assert stories(tmp_path / "killed.db") == quiet
