@@ -34,6 +34,7 @@ Reload = Callable[[], tuple[Config, list[FeedSpec]]]
 
 _WATCH_EVERY_S = 2.0
 _LATE_S = 60
+_FIRST_UPKEEP_S = 120.0  # a daemon that is started again every few minutes makes copies too
 _DRAIN_S = 3.0
 _FIXED = ("database", "embedding", "reader")  # tables of the configuration that are read at the start only
 _STUCK_S = 120.0  # without a step of any stage that has work: the watchdog is no longer fed
@@ -119,10 +120,12 @@ class Daemon:
             ("cluster", settings.stories.every_s, self._group),
             ("repair", settings.stories.repair_every_s, self._repair),
             ("enrich", settings.enrich.every_s, self._enrich),
-            ("maintain", UPKEEP_EVERY_S, self._upkeep.run),
             ("monitor", LOOK_EVERY_S, self._look),
         ):
             self._ticks.every(seconds, name, self._guarded, name, work)
+        self._ticks.every(
+            UPKEEP_EVERY_S, "maintain", self._guarded, "maintain", self._upkeep.run, first_s=_FIRST_UPKEEP_S
+        )
         if self._notifier.watchdog_s:
             self._ticks.every(max(0.5, self._notifier.watchdog_s / 4), "watchdog", self._watchdog)
         self._ticks.start()

@@ -1,7 +1,7 @@
 """The jobs that come again and again. The only user of APScheduler."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
@@ -32,9 +32,25 @@ class Ticks:
             timezone="UTC", job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None}
         )
 
-    def every(self, seconds: float, name: str, call: Callable[..., Awaitable[None]], *args: object) -> None:
-        """Run `call` every so many seconds from now on; a job of this name that exists is replaced."""
-        self._scheduler.add_job(call, _Every(seconds), args=args, id=name, replace_existing=True)
+    def every(
+        self,
+        seconds: float,
+        name: str,
+        call: Callable[..., Awaitable[None]],
+        *args: object,
+        first_s: float | None = None,
+    ) -> None:
+        """Run `call` every so many seconds, the first time after `first_s`.
+
+        A job of this name that exists gets the new interval and keeps its turn, unless the new interval brings it earlier:
+        a reload every few minutes must not put off for ever what comes every ten.
+        """
+        due = datetime.now(UTC) + timedelta(seconds=seconds if first_s is None else min(first_s, seconds))
+        known = self._scheduler.get_job(name)
+        if known is not None:
+            known.modify(trigger=_Every(seconds), next_run_time=min(known.next_run_time, due))
+            return
+        self._scheduler.add_job(call, _Every(seconds), args=args, id=name, next_run_time=due)
 
     def start(self) -> None:
         """Begin; nothing when it has."""

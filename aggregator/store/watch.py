@@ -50,7 +50,7 @@ SELECT h.feed_id, h.outlet, h.url, 'dead' AS alert,
 FROM feed_health AS h JOIN feeds AS f ON f.feed_id = h.feed_id
 WHERE h.state = 'gone' OR (h.state = 'failing' AND coalesce(h.last_success_at, f.added_at) < :dead)
 UNION ALL
-SELECT feed_id, outlet, url, 'blocked', 'keeps us out: ' || coalesce(last_error, why) FROM feed_health WHERE state = 'blocked'
+SELECT feed_id, outlet, url, 'blocked', 'keeps us out: ' || coalesce(last_error, why) FROM feed_health WHERE state = 'blocked' AND failures >= 3
 UNION ALL
 SELECT feed_id, outlet, url, 'stale', 'has brought nothing new since ' || last_new_item_at FROM feed_health WHERE stale AND state = 'ok'
 UNION ALL

@@ -237,8 +237,47 @@ def test_a_story_gets_heads_and_a_digest(desk):
     told = desk.rows("SELECT * FROM story_digest WHERE story_id = ? ORDER BY language, position", story)
     assert [(t["outlet"], t["origin"], t["language"]) for t in told] == [("Kurzemes Rīts", "extractive", "lv")]
     assert desk.rows("SELECT reader_title, reader_origin FROM story_heads WHERE story_id = ?", story) == [
-        {"reader_title": "Ferry aground near Ventspils", "reader_origin": "extractive"}
+        {"reader_title": "Ferry aground near Ventspils", "reader_origin": "original"}
     ]
+
+
+def test_a_storys_head_is_of_the_item_that_stands_for_it(desk):
+    """Title, summary, outlet and link of `story_heads` are of one item, though another is more like the others."""
+    ids = [
+        desk.poll(n, desk.item(n, f"e{n}", title, f"{title} on Tuesday morning, the coast guard said. More was not known."))[0]
+        for n, title in ((0, "Storm shuts three schools"), (2, "Ferry aground near Ventspils"), (3, "Ferry is aground near Ventspils"))
+    ]
+    story = desk.story(*ids)
+    desk.writer.apply_assignments([], leads={story: ids[0]}, now=desk.clock.now)
+    with enriching(desk, config()) as run:
+        run()
+        assert run(31).stories == 1
+    head = desk.rows("SELECT * FROM story_heads WHERE story_id = ?", story)[0]
+    assert head["title"] == head["reader_title"] == "Storm shuts three schools"
+    assert head["sentence"] == head["reader_summary"] == "Storm shuts three schools on Tuesday morning, the coast guard said."
+    assert (head["outlet"], head["reader_origin"]) == (desk.page(ids[0])["outlet"], "original")
+    kept = desk.rows("SELECT item_ids FROM story_texts WHERE story_id = ? AND language = 'en'", story)
+    assert kept == [{"item_ids": f"[{ids[0]}]"}]
+    assert {row["item_id"] for row in desk.rows("SELECT item_id FROM story_digest WHERE story_id = ?", story)} <= set(ids[1:])
+
+
+def test_a_reader_of_a_variant_of_a_language(tmp_path, server):
+    """`en-GB` reads what is tagged `en` as the outlet's own; a translator is asked for the variant, the text is kept as `en`."""
+    desk = Desk(tmp_path / "a.db", reader_language="en-GB")
+    own = desk.poll(2, desk.item(2, "a", "Bridge opens", "The new bridge in Arvala opened on Monday."))[0]
+    settings = config(server, countries=("LV",))
+    settings = msgspec.structs.replace(settings, reader=msgspec.structs.replace(settings.reader, language="en-GB"))
+    ferry = desk.article(0, "ferry")
+    try:
+        with enriching(desk, settings) as run:
+            assert run().translations == 1
+        page = desk.page(own)
+        assert (page["reader_title"], page["reader_origin"]) == ("Bridge opens", "original")
+        assert desk.page(ferry)["reader_origin"] == "machine"
+        assert desk.rows("SELECT language FROM translations WHERE origin = 'machine'") == [{"language": "en"}]
+        assert "English (United Kingdom)" in str(server.seen[0][2]["messages"])
+    finally:
+        desk.writer.close()
 
 
 def test_a_story_that_ended_keeps_no_texts(desk):

@@ -264,6 +264,31 @@ def test_a_clock_that_learns_the_year_costs_nothing():
     asyncio.run(main())
 
 
+def test_a_reload_does_not_put_off_what_comes_seldom():
+    """Scheduled anew again and again, a job keeps its turn; a shorter interval brings it forward."""
+
+    async def main():
+        ticks, runs = Ticks(), []
+
+        async def job(name):
+            runs.append(name)
+
+        ticks.every(0.4, "a", job, "a")
+        ticks.every(60, "b", job, "b")
+        ticks.every(600, "c", job, "c", first_s=0.2)
+        ticks.start()
+        for _ in range(6):
+            await asyncio.sleep(0.1)
+            ticks.every(0.4, "a", job, "a")
+        assert sorted(runs) == ["a", "c"]
+        ticks.every(0.1, "b", job, "b")
+        await asyncio.sleep(0.25)
+        assert "b" in runs
+        ticks.end()
+
+    asyncio.run(main())
+
+
 def test_a_job_that_takes_long_does_not_overlap_itself():
     """The turns that pass while it is at work are missed, not made up for."""
 
