@@ -58,8 +58,8 @@ class FirstRound:
             self._bar.start()
 
     def __call__(self, outcome: PollOutcome) -> None:
-        """Count one poll; those of later rounds are no news."""
-        if self._done >= self._total or outcome.feed.state.feed_id in self._seen:
+        """Count one poll; those of later rounds are no news, and one without a network is still to come."""
+        if outcome.no_network or self._done >= self._total or outcome.feed.state.feed_id in self._seen:
             return
         self._seen.add(outcome.feed.state.feed_id)
         self._done += 1

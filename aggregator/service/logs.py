@@ -31,8 +31,8 @@ def event(log: logging.Logger, level: int, name: str, message: str, **fields: An
 
 def set_up(settings: Log, stream: TextIO | None = None, environ: Mapping[str, str] = os.environ) -> None:
     """Send this program's log to `stream` (standard error), in the form that `settings` asks for."""
-    stream = sys.stderr if stream is None else stream
-    handler = logging.StreamHandler(stream)
+    handler = _StandardError() if stream is None else logging.StreamHandler(stream)
+    stream = handler.stream
     kind = settings.format
     if kind == "auto":
         kind = "text"
@@ -46,6 +46,15 @@ def set_up(settings: Log, stream: TextIO | None = None, environ: Mapping[str, st
     logging.getLogger("aggregator").setLevel(settings.level.upper())
     # Its ticks overlap by design (max_instances=1): that one is still at work is no news.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
+
+
+class _StandardError(logging.StreamHandler[TextIO]):
+    """Standard error as it is when a line is written: while a progress bar is shown, the bar makes room for the line."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        self.stream = sys.stderr
+        super().emit(record)
 
 
 def _one_line(value: Any) -> str:

@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 
 from aggregator.models import DueFeed, Failed, FailureReason, FeedState, FetchResult
 
-__all__ = ["NetworkWatch", "excused"]
+__all__ = ["NO_NETWORK", "NetworkWatch", "excused"]
+
+NO_NETWORK = "no network on this machine; the feed is not to blame"  # why a feed is polled again then
 
 _NO_ANSWER = frozenset({FailureReason.DNS, FailureReason.CONNECT, FailureReason.TIMEOUT})
 _RETRY = timedelta(seconds=20)  # probes are spaced by whoever asks `offline`
@@ -14,7 +16,7 @@ _RETRY = timedelta(seconds=20)  # probes are spaced by whoever asks `offline`
 
 def excused(state: FeedState, now: datetime) -> FeedState:
     """`state` as it was before a poll that failed for want of a network: no failure counted, tried again soon."""
-    return replace(state, next_poll_at=now + _RETRY, why="no network on this machine; the feed is not to blame")
+    return replace(state, next_poll_at=now + _RETRY, why=NO_NETWORK)
 
 
 class NetworkWatch:

@@ -48,6 +48,7 @@ class PollOutcome:
     entries: int = 0
     problem: str = ""  # the failure in words, of fetching or of parsing
     stored: bool = True
+    no_network: bool = False  # it failed for want of one: the feed is as before, and due again soon
 
 
 class Poller:
@@ -151,7 +152,8 @@ class Poller:
             feed.state, result, parsed, resolutions, now=now, jitter=self._jitter(), settings=self.config.polling
         )
         state = decision.state
-        if self._network.offline and self._network.no_answer(result):
+        no_network = self._network.offline and self._network.no_answer(result)
+        if no_network:
             state = excused(feed.state, now)
         counts = self._writer.record_poll(
             PollRecord(
@@ -175,6 +177,7 @@ class Poller:
             edited=counts.edited,
             entries=len(parsed.digests) if isinstance(parsed, ParsedFeed) else 0,
             problem=_problem(result, parsed),
+            no_network=no_network,
         )
 
 

@@ -34,7 +34,7 @@ _STORE_WAIT_S = (
 
 @dataclass(frozen=True, slots=True)
 class RoundCounts:
-    """What a round did. `reasons` counts failures by kind."""
+    """What a round did. `reasons` counts failures by kind; `no_network`, those that were our own network's."""
 
     polled: int = 0
     unchanged: int = 0
@@ -42,6 +42,7 @@ class RoundCounts:
     new: int = 0
     edited: int = 0
     elapsed_s: float = 0.0
+    no_network: int = 0  # of `failed`
     reasons: Counter[str] = field(default_factory=Counter)
 
     def plus(self, outcome: PollOutcome) -> "RoundCounts":
@@ -57,6 +58,7 @@ class RoundCounts:
             failed=self.failed + failed,
             new=self.new + outcome.new,
             edited=self.edited + outcome.edited,
+            no_network=self.no_network + outcome.no_network,
             reasons=self.reasons + Counter({reason: 1} if failed else {}),
         )
 
@@ -64,8 +66,9 @@ class RoundCounts:
         """One line for people."""
         why = ", ".join(f"{n} {reason}" for reason, n in self.reasons.most_common(4))
         failed = f", {self.failed} failed ({why})" if self.failed else ""
+        network = "; no network" if self.no_network else ""
         edited = f", {self.edited} edited" if self.edited else ""
-        return f"{self.polled} feeds polled in {self.elapsed_s:.1f} s: {self.new} new items{edited}{failed}"
+        return f"{self.polled} feeds polled in {self.elapsed_s:.1f} s: {self.new} new items{edited}{failed}{network}"
 
 
 class PollRounds:

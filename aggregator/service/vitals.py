@@ -8,6 +8,7 @@ from typing import Any
 
 from aggregator.config import Config
 from aggregator.models import iso
+from aggregator.service.network import NO_NETWORK
 from aggregator.service.upkeep import backup_folder
 from aggregator.store.reader import Reader
 from aggregator.store.watch import figures
@@ -19,16 +20,19 @@ _OLD_BACKUPS = 2  # times the interval of copies
 
 
 def vitals(reader: Reader, config: Config, now: datetime) -> dict[str, Any]:
-    """The figures of `store.watch`, and: daemon_pid, sizes and room in MB, the newest copy and its age in hours.
+    """The figures of `store.watch`, and: daemon_pid, whether it has no network, sizes and room in MB, the newest copy and its age in hours.
 
     Quick at any size of the file. Raises StoreError.
     """
     path = reader.path
     newest = max(backup_folder(path, config.backup.directory).glob("*-*T*Z.db"), default=None, key=lambda p: p.name)
     disk = shutil.disk_usage(path.parent)
+    pid = daemon_pid(path)
+    last = reader.query("SELECT why FROM polls ORDER BY poll_id DESC LIMIT 1")
     return {
         "at": iso(now),
-        "daemon_pid": daemon_pid(path),
+        "daemon_pid": pid,
+        "no_network": pid is not None and bool(last) and last[0]["why"] == NO_NETWORK,
         **figures(reader, now),
         "database_mb": _mb(path),
         "log_mb": _mb(path.with_name(path.name + "-wal")),
@@ -59,6 +63,8 @@ def problems(found: dict[str, Any], config: Config) -> list[tuple[str, str]]:
     elif found["late_s"] > config.alerts.behind_s:
         why = "" if found["daemon_pid"] else ", and no daemon runs: `aggregator run`, or systemctl status aggregator"
         wrong.append(("behind", f"behind: a feed has been due for {timedelta(seconds=found['late_s'])}{why}"))
+    if found["no_network"]:
+        wrong.append(("network", "no network: no host answers; the daemon keeps trying, and no feed is blamed"))
     states = found["feeds_by_state"]
     active = sum(count for state, count in states.items() if state != "off")
     troubled = states.get("failing", 0) + states.get("blocked", 0)

@@ -26,6 +26,8 @@ from aggregator.polling.fetch import Fetcher
 from aggregator.polling.refused import Refused
 from aggregator.service import grouping, rounds
 from aggregator.service.runtime import Runtime
+from aggregator.service.vitals import problems, vitals
+from aggregator.store.reader import open_reader
 from aggregator.store.writer import open_writer
 
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
@@ -105,7 +107,11 @@ def test_dns_down_for_an_hour_blames_no_feed(tmp_path, monkeypatch):
             publisher.publish()
             for _ in range(60):
                 now[0] += timedelta(minutes=1)
-                await runtime.rounds.run_due()
+                counts = await runtime.rounds.run_due()
+            assert str(counts).endswith("3 failed (3 dns); no network")
+            with open_reader(writer.path) as reader:
+                wrong = problems(vitals(reader, config, now[0]), config)
+            assert "network" in dict(wrong)
             assert len(asked) <= 60 * 3 + feeds * 2  # three names a look
             states = writer.rows("SELECT state, failures, why FROM feed_state")
             assert {(row["state"], row["failures"]) for row in states} == {("ok", 0)}

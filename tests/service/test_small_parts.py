@@ -315,6 +315,17 @@ def test_a_job_that_takes_long_does_not_overlap_itself():
     asyncio.run(main())
 
 
+def test_log_lines_go_to_standard_error_as_it_is_then(monkeypatch):
+    """A progress bar puts itself in the place of standard error for a while: lines must pass through it, not beside it."""
+    at_first, bar = io.StringIO(), io.StringIO()
+    monkeypatch.setattr("sys.stderr", at_first)
+    set_up(Log(), environ={})
+    monkeypatch.setattr("sys.stderr", bar)
+    logging.getLogger("aggregator.test").warning("no network")
+    assert at_first.getvalue() == ""
+    assert bar.getvalue().endswith("WARNING no network\n")
+
+
 def test_counts_are_told_once_a_minute():
     """What happened is told at once when nothing was told for a minute, else summed up; nothing is told of nothing."""
     told = Minutely(RoundCounts())
