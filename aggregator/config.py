@@ -40,6 +40,7 @@ __all__ = [
     "find_config",
     "load_config",
     "load_feeds",
+    "primary_tag",
     "shipped_config_dir",
     "toml_of_feeds",
 ]
@@ -52,8 +53,17 @@ Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 Seconds = Annotated[float, Meta(gt=0)]
 
 
+_WRITTEN_ALIKE = {"nb": "no", "nn": "no", "fil": "tl"}  # as items are tagged
+
+
 class _Table(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A table of the configuration file: unknown keys are errors."""
+
+
+def primary_tag(tag: str) -> str:
+    """A language tag as items carry it: the primary subtag of `en-GB` is `en`; `nb` and `nn` are `no`."""
+    code = tag.partition("-")[0].lower()
+    return _WRITTEN_ALIKE.get(code, code)
 
 
 class Database(_Table, frozen=True):

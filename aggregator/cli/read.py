@@ -135,11 +135,11 @@ def _print_item(page: Row) -> None:
         lines.append(
             click.style(f"{plain_line(page['title'])} ({page['language_name']}; above: {_maker(page)})", dim=True)
         )
-    summary = _best(page, "summary")
+    summary = plain_line(page["reader_summary"] or page["sentence"])
     if summary:
         lines += [_wrapped(summary)]
     lines += [click.style(f"({note})", dim=True) for note in _notes(page)]
-    body = page["reader_body"] or page["body"]
+    body = page["reader_body"] or page["body"] or ("" if page["reader_summary"] and _made(page) else page["summary"])
     if body and plain_line(body) != summary:
         lines += ["", *(_wrapped(part) + "\n" for part in plain(body).split("\n\n"))]
         lines[-1] = lines[-1].rstrip("\n")
@@ -154,6 +154,11 @@ def _print_item(page: Row) -> None:
     if others:
         lines += ["", click.style(f"story s{page['story_id']}", dim=True)]
     click.echo("\n".join(lines))
+
+
+def _made(row: Row) -> bool:
+    """Whether the texts in the reader's language are not the outlet's own."""
+    return row["reader_origin"] not in (None, "original")
 
 
 def _maker(row: Row) -> str:
@@ -173,7 +178,7 @@ def _notes(page: Row) -> list[str]:
         and page["language_name"]
     ):
         notes.append(f"not translated yet; in {page['language_name']}")
-    if page["sentence_origin"] == "extractive" and page["reader_origin"] == "original":
+    if page["sentence_origin"] == "extractive" and not _made(page):
         notes.append("summary: a sentence of the article")
     if page["text_origin"] == "page":
         notes.append(f"text: from the article's page by {page['text_model']}, {page['text_made_at']}")
@@ -192,13 +197,13 @@ def _print_story(page: Row) -> None:
         "",
     ]
     head = page["head"]
-    if head and (head["reader_summary"] or head["summary"]):
+    if head and (head["reader_summary"] or head["sentence"]):
         machine = (
             f" (machine translation by {plain_line(head['reader_model'] or '')})"
-            if head["reader_origin"] == "machine"
+            if head["reader_summary"] and head["reader_origin"] == "machine"
             else ""
         )
-        lines += [_wrapped(plain_line(head["reader_summary"] or head["summary"])) + click.style(machine, dim=True), ""]
+        lines += [_wrapped(plain_line(head["reader_summary"] or head["sentence"])) + click.style(machine, dim=True), ""]
     for added in page["digest"]:
         mark = ", machine translation" if added["origin"] == "machine" else ""
         lines.append(
@@ -219,7 +224,8 @@ def _told(row: Row, item_id: int) -> list[str]:
     head = f"  {row['label']} {row['flag']} {row['country_name']} {row['outlet']}{reprint}"
     title = plain_line(row["title"])
     reader = plain_line(row["reader_title"] or "")
-    translated = f"\n      {reader}" if reader and reader != title else ""
+    mark = click.style(" (machine translation)", dim=True) if row["reader_origin"] == "machine" else ""
+    translated = f"\n      {reader}{mark}" if reader and reader != title else ""
     return [click.style(head, dim=True) + click.style(f"  [{item_id}]", fg="cyan"), f"      {title}{translated}"]
 
 

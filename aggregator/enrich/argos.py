@@ -46,13 +46,14 @@ class ArgosMaker:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._made, article, language)
 
     def _made(self, article: Article, language: str) -> Made | NotMade:
+        target = language.partition("-")[0]
         try:
             title, summary, *paragraphs = [
-                self._translate.translate(part, article.language, language) if part else ""
+                self._translate.translate(part, article.language, target) if part else ""
                 for part in parts_of(article, self._max_chars)
             ]
         except AttributeError:  # what argostranslate raises for a pair that is not installed
-            pair = f"translate-{article.language}_{language}"
+            pair = f"translate-{article.language}_{target}"
             return NotMade(Trouble.SET_UP, f"no such pair is installed: argospm install {pair}")
         except Exception as error:  # noqa: BLE001 - whatever a model raises for a text is that text's failure
             return NotMade(Trouble.ANSWER, plain_line(f"argostranslate: {type(error).__name__}: {error}")[:300])

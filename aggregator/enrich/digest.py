@@ -1,6 +1,6 @@
 """A story from its items: the item that stands for each language, and what the outlets add to one another. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -74,11 +74,15 @@ def medoid(members: Sequence[Member]) -> Member | None:
     return own[int(np.argmax(np.round(likeness, 4)))]
 
 
-def heads(members: Sequence[Member]) -> dict[str, Head]:
-    """For each language, title and one sentence of the item that stands for the story in it; its outlets' own words only."""
+def heads(members: Sequence[Member], leads: Collection[int] = ()) -> dict[str, Head]:
+    """For each language, title and one sentence of the item that stands for the story in it; its outlets' own words only.
+
+    That is one of `leads` where the language has one, else the medoid.
+    """
     found: dict[str, Head] = {}
     for language in dict.fromkeys(m.language for m in members if not m.machine):
-        chosen = medoid([m for m in members if m.language == language and not m.machine])
+        told = [m for m in members if m.language == language and not m.machine]
+        chosen = next((m for m in told if m.item_id in leads), None) or medoid(told)
         if chosen is not None:
             sentence = one_sentence(chosen.title, chosen.summary, chosen.body, language)
             found[language] = Head(chosen.item_id, chosen.title, sentence.text if sentence else "")

@@ -15,6 +15,7 @@ __all__ = ["LibreTranslateMaker", "parts_of"]
 _PARAGRAPHS: Final = 3
 # LibreTranslate's own codes where they differ from BCP 47's.
 _CODES: Final = {"zh": "zh-Hans", "no": "nb", "zh-TW": "zh-Hant", "zh-HK": "zh-Hant"}
+_VARIANTS: Final = frozenset({"pt-BR", "zh-Hans", "zh-Hant"})  # the only tags it knows that have a second part
 
 
 class LibreTranslateMaker:
@@ -40,7 +41,7 @@ class LibreTranslateMaker:
         request: dict[str, object] = {
             "q": parts,
             "source": _CODES.get(article.language, article.language) or "auto",
-            "target": _CODES.get(language, language),
+            "target": _target(language),
             "format": "text",
         }
         if self._api_key:
@@ -68,3 +69,9 @@ def parts_of(article: Article, max_chars: int) -> list[str]:
         if paragraph and sum(map(len, paragraphs)) + len(paragraph) <= max_chars:
             paragraphs.append(paragraph)
     return [article.title, sentence.text if sentence else "", *paragraphs]
+
+
+def _target(tag: str) -> str:
+    """The server's code of a language: it has one English for en-GB and en-US."""
+    code = tag if tag in _VARIANTS or tag in _CODES else tag.partition("-")[0]
+    return _CODES.get(code, code)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.cleaning import plain_line
-from aggregator.config import Config
+from aggregator.config import Config, primary_tag
 from aggregator.embedding import Embedder
 from aggregator.enrich.base import Maker
 from aggregator.enrich.digest import Member, digest, heads
@@ -166,7 +166,8 @@ class Enrichment:
 
     def _wanted(self) -> Wanted:
         settings = self.config.translation
-        languages = (settings.languages or (self.config.reader.language,)) if self.maker else ()
+        tags = (settings.languages or (self.config.reader.language,)) if self.maker else ()
+        languages = tuple(dict.fromkeys(map(primary_tag, tags)))
         pages = self.pages is not None and self.config.enrich.pages_at_once > 0
         age = timedelta(hours=settings.max_age_hours)
         return Wanted(languages, settings.min_outlets, settings.countries, age, pages)
@@ -200,7 +201,9 @@ class Enrichment:
                 if self.draining:
                     break
                 own, made = await self._store(self._writer.story_members, story.subject_id)
-                texts = await self._thread(_story, own, made, self.config.reader.language, wanted.languages)
+                texts = await self._thread(
+                    _story, own, made, primary_tag(self.config.reader.language), wanted.languages
+                )
                 await self._store(self._writer.save_story, story.subject_id, texts, now=self._clock())
                 self._count("stories")
             more = len(waiting) == _STORIES_AT_ONCE
@@ -276,7 +279,7 @@ def _story(
         for t in own
     ]
     by_id = {t.item_id: t for t in own}
-    found = heads(members)
+    found = heads(members, {t.item_id for t in own if t.lead})
     result = []
     for language in {**dict.fromkeys(found), **dict.fromkeys((reader_language, *languages))}:
         told = [m for m in members if m.language == language]

@@ -226,7 +226,7 @@ class Grouping:
         leads: dict[int, int] = {}
         for story_id in sorted(touched):
             with suppress(KeyError):  # it ended meanwhile
-                leads[story_id] = clusterer.lead(story_id, self.config.reader.language)
+                leads[story_id] = clusterer.lead(story_id, self._writer.reader_language)
         return _Decisions(assignments, repairs, leads, {_STATE: clusterer.state()})
 
 

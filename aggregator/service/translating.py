@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.cleaning import plain_line
-from aggregator.config import Config
+from aggregator.config import Config, primary_tag
 from aggregator.embedding import item_text
 from aggregator.enrich.base import Article, Made, Maker, NotMade, Texts, Trouble, source_hash
 from aggregator.enrich.faithful import problems
@@ -84,7 +84,7 @@ class Translating:
             self._count("reused")
             return
         began = time.monotonic()
-        answer = await maker.make(article, item.wanted, item.attempts)
+        answer = await maker.make(article, self._asked(item.wanted), item.attempts)
         call = Call("item", item.item_id, item.wanted, maker.name, tokens_in=answer.tokens_in, tokens_out=answer.tokens_out,
                     cost_microusd=self._cost(answer), elapsed_ms=round(1000 * (time.monotonic() - began)))  # fmt: skip
         if isinstance(answer, NotMade):
@@ -107,6 +107,11 @@ class Translating:
         texts = MadeTexts(item.wanted, made.title, made.summary, "machine", made.body, answer.model, hashed)
         await self._store(self._writer.record_call, replace(call, model=answer.model), texts=texts, now=self._clock())
         self._count("translations")
+
+    def _asked(self, language: str) -> str:
+        """The tag as configured: a translator is asked for pt-BR, the text is kept as pt."""
+        tags = (*self.config.translation.languages, self.config.reader.language)
+        return next((tag for tag in tags if primary_tag(tag) == language), language)
 
     async def _unlike(self, article: Article, made: Texts) -> bool:
         """Whether the embedder finds that the two texts mean different things; False without one."""

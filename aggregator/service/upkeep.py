@@ -44,7 +44,8 @@ class Upkeep:
         settings = runtime.config.backup
         folder = backup_folder(runtime.writer.path, settings.directory)
         every = timedelta(hours=settings.every_hours)
-        if every and not self._stopping() and backups.backup_due(folder, every, now=self._clock()):
+        name = runtime.writer.path.stem
+        if every and not self._stopping() and backups.backup_due(folder, every, now=self._clock(), database=name):
             began = time.monotonic()
             made = await runtime.side(self._copied, folder, settings.keep)
             event(

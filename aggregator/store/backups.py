@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sqlite3
 from contextlib import closing, suppress
@@ -17,6 +18,8 @@ __all__ = ["backup", "backup_directory", "backup_due", "backup_to", "newest_good
 
 _BUSY_TIMEOUT_S = 30.0
 _IDS_AHEAD = 10_000_000  # more than are given between two backups
+_TIME = "%Y%m%dT%H%M%SZ"
+_NAME = re.compile(r"(?P<database>.+)-(?P<time>[0-9]{8}T[0-9]{6}Z)\.db")
 
 
 def backup_directory(path: Path) -> Path:
@@ -30,8 +33,8 @@ def backup(path: Path, directory: Path, keep: int, *, now: datetime) -> Path:
     The copy is whole or not there: it is made under another name, checked with integrity_check, synced to the disk and
     renamed. The writer is not held up; its log cannot shrink meanwhile. Raises StoreError.
     """
-    target = backup_to(path, directory / f"{path.stem}-{now:%Y%m%dT%H%M%SZ}.db")
-    for old in sorted(directory.glob(f"{path.stem}-*T*Z.db"), reverse=True)[max(1, keep) :]:
+    target = backup_to(path, directory / f"{path.stem}-{now:{_TIME}}.db")
+    for old in _copies(directory, path.stem)[max(1, keep) :]:
         old.unlink(missing_ok=True)
     return target
 
@@ -43,10 +46,13 @@ def backup_to(path: Path, target: Path) -> Path:
     return target
 
 
-def backup_due(directory: Path, every: timedelta, *, now: datetime) -> bool:
-    """Whether the newest backup in the folder is older than `every`, by the time in its name, or there is none."""
-    newest = max((path.stem.rpartition("-")[2] for path in directory.glob("*-*T*Z.db")), default="")
-    return newest <= f"{now - every:%Y%m%dT%H%M%SZ}"
+def backup_due(directory: Path, every: timedelta, *, now: datetime, database: str | None = None) -> bool:
+    """Whether the newest backup in the folder is older than `every`, by the time in its name, or there is none.
+
+    Of the database of that name (without `.db`); None: of any.
+    """
+    found = _copies(directory, database)
+    return not found or _time_of(found[0]) <= f"{now - every:{_TIME}}"
 
 
 def snapshot(path: Path, target: Path) -> None:
@@ -58,10 +64,9 @@ def snapshot(path: Path, target: Path) -> None:
     _copy(path, target, check=False)
 
 
-def newest_good_backup(directory: Path, database: str = "*") -> Path | None:
+def newest_good_backup(directory: Path, database: str | None = None) -> Path | None:
     """The newest backup in the folder that passes quick_check, or None; of the database of that name (without `.db`)."""
-    found = sorted(directory.glob(f"{database}-*T*Z.db"), key=lambda path: path.stem.rpartition("-")[2], reverse=True)
-    return next((path for path in found if _is_good(path)), None)
+    return next((path for path in _copies(directory, database) if _is_good(path)), None)
 
 
 def restore(source: Path, path: Path) -> Path | None:
@@ -92,6 +97,17 @@ def restore(source: Path, path: Path) -> Path | None:
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}") from error
     return aside
+
+
+def _copies(directory: Path, database: str | None) -> list[Path]:
+    """The backups in the folder, newest first: other databases, such as `news-eu` beside `news`, may keep theirs there too."""
+    named = [(path, _NAME.fullmatch(path.name)) for path in directory.glob("*.db")]
+    found = [path for path, name in named if name and database in (None, name["database"])]
+    return sorted(found, key=_time_of, reverse=True)
+
+
+def _time_of(path: Path) -> str:
+    return path.stem.rpartition("-")[2]
 
 
 def _go_on(path: Path, name: str) -> None:

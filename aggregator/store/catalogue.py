@@ -71,7 +71,8 @@ class SyncResult:
 class Catalogue(Store):
     """What is polled, and when."""
 
-    reader_language = "en"  # of names, and of stories' lead items where there is a choice
+    reader_language = "en"  # primary tag: of stories' lead items where there is a choice
+    reader_locale = "en"  # the tag as configured: of names
     _hosts: int | None = None
 
     # --- the catalogue's files ------------------------------------------------------------------------------------
@@ -227,13 +228,13 @@ class Catalogue(Store):
         """The code itself, after a row for it is in `languages`."""
         if db.execute("SELECT 1 FROM languages WHERE code = ?", (code,)).fetchone() is None:
             db.execute(
-                "INSERT INTO languages VALUES (?, ?)", (code, language_name(code, locale_of(self.reader_language)))
+                "INSERT INTO languages VALUES (?, ?)", (code, language_name(code, locale_of(self.reader_locale)))
             )
         return code
 
     def _ensure_country(self, db: sqlite3.Connection, code: str) -> None:
         if db.execute("SELECT 1 FROM countries WHERE code = ?", (code,)).fetchone() is None:
-            name = country_name(code, locale_of(self.reader_language))
+            name = country_name(code, locale_of(self.reader_locale))
             db.execute("INSERT INTO countries VALUES (?, ?, ?)", (code, name, flag(code)))
 
     # --- rows -----------------------------------------------------------------------------------------------------

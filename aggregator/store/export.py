@@ -22,13 +22,13 @@ _FEED_STORIES = 100  # in a feed, the latest
 _ITEM_COLUMNS: tuple[tuple[str, type], ...] = (
     ("item_id", int), ("story_id", int), ("published_at", str), ("first_seen_at", str), ("updated_at", str), ("retracted_at", str),
     ("country", str), ("country_name", str), ("flag", str), ("outlet", str), ("region", str), ("language", str), ("title", str),
-    ("summary", str), ("body", str), ("text_origin", str), ("reader_title", str), ("reader_summary", str), ("reader_body", str),
+    ("summary", str), ("sentence", str), ("body", str), ("text_origin", str), ("reader_title", str), ("reader_summary", str), ("reader_body", str),
     ("reader_origin", str), ("reader_model", str), ("link", str), ("image_url", str), ("author", str), ("tags", str),
     ("date_source", str), ("similar", int), ("similarity", float), ("reprint_of", int),
 )  # fmt: skip
 _STORY_COLUMNS: tuple[tuple[str, type], ...] = (
-    ("story_id", int), ("title", str), ("language", str), ("summary", str), ("reader_title", str), ("reader_summary", str),
-    ("reader_origin", str), ("link", str), ("lead_item_id", int), ("first_item_id", int), ("item_count", int), ("outlet_count", int),
+    ("story_id", int), ("title", str), ("language", str), ("summary", str), ("sentence", str), ("reader_title", str), ("reader_summary", str),
+    ("reader_origin", str), ("reader_model", str), ("link", str), ("lead_item_id", int), ("first_item_id", int), ("item_count", int), ("outlet_count", int),
     ("independent_count", int), ("country_count", int), ("language_count", int), ("countries", str), ("flags", str), ("languages", str),
     ("first_item_at", str), ("last_item_at", str), ("updated_at", str),
 )  # fmt: skip
@@ -39,8 +39,8 @@ WHERE published_at >= :since AND (:country = '' OR country = :country) AND (:lan
 ORDER BY published_at, item_id
 """  # noqa: S608  column names of our own
 _STORIES = """
-SELECT s.story_id, s.title, s.language, h.summary, h.reader_title, h.reader_summary, h.reader_origin, h.link, s.lead_item_id,
-       s.first_item_id, s.item_count, s.outlet_count, s.independent_count, s.country_count, s.language_count, s.countries,
+SELECT s.story_id, s.title, s.language, h.summary, h.sentence, h.reader_title, h.reader_summary, h.reader_origin, h.reader_model,
+       (SELECT value FROM meta WHERE key = 'reader_language') AS reader_language, h.link, s.lead_item_id, s.first_item_id, s.item_count, s.outlet_count, s.independent_count, s.country_count, s.language_count, s.countries,
        s.flags, s.languages, s.first_item_at, s.last_item_at, s.updated_at
 FROM stories AS s JOIN story_heads AS h ON h.story_id = s.story_id
 WHERE s.merged_into IS NULL AND s.outlet_count > 1 AND s.last_item_at >= :since AND s.outlet_count >= :min_outlets

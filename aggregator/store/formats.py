@@ -82,11 +82,12 @@ def json_feed(stories: Sequence[Row], *, title: str, identity: str) -> str:
             "content_html": _html(story),
             "date_published": story["first_item_at"],
             "date_modified": story["updated_at"],
-            "language": story["language"],
+            "language": story["reader_language"] if _translated(story) else story["language"],
             "authors": [{"name": outlet} for outlet in dict.fromkeys(item["outlet"] for item in story["items"])],
             "tags": _tags(story),
             "_aggregator": {
-                name: story[name] for name in ("story_id", "countries", "languages", "item_count", "outlet_count")
+                name: story[name]
+                for name in ("story_id", "countries", "languages", "item_count", "outlet_count", "reader_origin")
             },
         }
         for story in stories
@@ -99,11 +100,17 @@ def _headline(story: Row) -> str:
     return f"{story['flags']} {story['reader_title'] or story['title']}".strip()
 
 
+def _translated(story: Row) -> bool:
+    """Whether its title is shown in other words than its lead item's."""
+    return bool(story["reader_title"]) and story["reader_title"] != story["title"]
+
+
 def _summary(story: Row) -> str:
     counted = (("item_count", "item"), ("outlet_count", "outlet"), ("country_count", "country"))
     plural = {"item": "items", "outlet": "outlets", "country": "countries"}
     counts = ", ".join(f"{story[n]} {word if story[n] == 1 else plural[word]}" for n, word in counted)
-    return f"{counts}. {story['reader_summary'] or story['summary'] or ''}".strip()
+    machine = " (machine translation)" if _translated(story) and story["reader_origin"] == "machine" else ""
+    return f"{counts}. {story['reader_summary'] or story['sentence'] or ''}".strip() + machine
 
 
 def _html(story: Row) -> str:

@@ -10,7 +10,7 @@ from sqlite_utils.migrations import Migrations
 
 from aggregator.store.connection import APPLICATION_ID
 
-__all__ = ["SCHEMA_VERSION", "migrate", "newer_than_code", "statements"]
+__all__ = ["SCHEMA_SEMVER", "SCHEMA_VERSION", "migrate", "newer_than_code", "older_than_code", "statements"]
 
 MIGRATIONS = Migrations("aggregator")
 SCHEMA_SEMVER = "1.0.0"  # of the views: the contract with readers
@@ -63,6 +63,19 @@ def newer_than_code(connection: sqlite3.Connection) -> str | None:
     if strange:
         return strange[-1]
     return f"schema version {version}" if version > SCHEMA_VERSION else None
+
+
+def older_than_code(connection: sqlite3.Connection) -> bool:
+    """Whether tables or views are of an older version of this program, so that columns may be missing."""
+    made = _fact(connection, "schema_semver") or "0.0.0"
+    return connection.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION or _minor(made) < _minor(
+        SCHEMA_SEMVER
+    )
+
+
+def _minor(semver: str) -> tuple[int, ...]:
+    """(major, minor): a patch adds no column."""
+    return tuple(map(int, semver.split(".")[:2]))
 
 
 def statements(name: str) -> Iterator[str]:

@@ -13,7 +13,7 @@ from aggregator.errors import StoreError, StoreTooNewError
 from aggregator.models import iso, parse_iso
 from aggregator.store.connection import APPLICATION_ID, Parameters, connect, explained
 from aggregator.store.formats import opml
-from aggregator.store.migrations import SCHEMA_VERSION, newer_than_code
+from aggregator.store.migrations import newer_than_code, older_than_code
 from aggregator.store.textsearch import excerpt, match_query
 
 __all__ = ["Reader", "Row", "open_reader"]
@@ -80,7 +80,7 @@ WHERE search_words MATCH ? AND rowid = ?
 """
 
 _FOUND = """
-SELECT c.item_id, c.published_at, c.label, c.flag, c.country, c.outlet, c.language, c.title, c.reader_title, c.link,
+SELECT c.item_id, c.published_at, c.label, c.flag, c.country, c.outlet, c.language, c.title, c.reader_title, c.reader_origin, c.link,
        c.story_id, c.similar, c.summary, c.body
 FROM json_each(?) AS j JOIN coverage AS c ON c.item_id = j.value ORDER BY j.key
 """
@@ -358,7 +358,7 @@ class Reader:
         unknown = newer_than_code(connection)
         if unknown:
             raise StoreTooNewError(f"{self.path}: written by a newer version of this program ({unknown}); update it")
-        if connection.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:
+        if older_than_code(connection):
             raise StoreError(
                 f"{self.path}: written by an older version; the daemon brings it up to date when it starts"
             )

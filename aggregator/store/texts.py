@@ -35,8 +35,9 @@ WHERE i.pruned_at IS NULL ORDER BY j.key
 """  # noqa: S608  columns of our own
 _STORY = f"""
 SELECT {_TEXT}, m.reprint_of IS NOT NULL AS reprint,
-       (SELECT v.vector FROM vectors AS v WHERE v.item_id = i.item_id) AS vector
-FROM story_items AS m JOIN items AS i ON i.item_id = m.item_id LEFT JOIN bodies AS b ON b.item_id = i.item_id
+       (SELECT v.vector FROM vectors AS v WHERE v.item_id = i.item_id) AS vector, i.item_id = s.lead_item_id AS lead
+FROM story_items AS m JOIN stories AS s ON s.story_id = m.story_id JOIN items AS i ON i.item_id = m.item_id
+LEFT JOIN bodies AS b ON b.item_id = i.item_id
 WHERE m.story_id = ? ORDER BY m.reprint_of IS NOT NULL, i.published_at DESC LIMIT {_MEMBERS}
 """  # noqa: S608  columns of our own
 _MADE_FOR_STORY = """
@@ -113,7 +114,7 @@ ON CONFLICT DO UPDATE SET until = excluded.until, reason = excluded.reason WHERE
 class StoredText:
     """An item's own texts, as far as others are made from them; `body` begins like the stored one.
 
-    `vector` is set for members of a story only, `url`, `country`, `outlet` for items whose page is wanted.
+    `vector` and `lead` (it stands for the story) are set for members of a story only, `url`, `country`, `outlet` for items whose page is wanted.
     """
 
     item_id: int
@@ -124,6 +125,7 @@ class StoredText:
     body: str
     at: datetime
     reprint: bool = False
+    lead: bool = False
     vector: Vector | None = field(default=None, repr=False, compare=False)
     wanted: str = ""  # the language that it is to be put into
     attempts: int = 0
@@ -377,6 +379,7 @@ def _text(row: sqlite3.Row) -> StoredText:
         body=row["body"],
         at=parse_iso(row["published_at"]),
         reprint=bool(row["reprint"]) if "reprint" in keys else False,
+        lead=bool(row["lead"]) if "lead" in keys else False,
         vector=None if blob is None else vector_of(blob),
         **extra,
     )

@@ -6,6 +6,7 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
+from aggregator.config import primary_tag
 from aggregator.errors import StoreDamagedError, StoreError, StoreTooNewError
 from aggregator.models import iso
 from aggregator.store.backups import backup_directory, newest_good_backup
@@ -62,7 +63,7 @@ def open_writer(
     """Open the database for writing; make it, with its folder, when there is none, and bring an older one up to date.
 
     `daemon` takes an exclusive lock, held until `close`, and checks the file for damage; without it a short change is
-    written beside a daemon that may run. `synchronous` is SQLite's: normal or full. `backups` is the folder of backups,
+    written beside a daemon that may run. Countries are named in `reader_language`, a language tag. `synchronous` is SQLite's: normal or full. `backups` is the folder of backups,
     by default the one next to the file.
 
     Raises StoreLockedError (another daemon runs; names its process), StoreTooNewError (a newer version wrote the file:
@@ -81,9 +82,10 @@ def open_writer(
             lock.acquire()
         connection = _open(path, lock, backups, daemon=daemon, synchronous=synchronous, now=now)
         writer = Writer(connection, path, lock if daemon else None)
-        named = writer.get_meta("reader_language")
-        writer.reader_language = reader_language if daemon else named or reader_language
-        if named != writer.reader_language:
+        named = writer.get_meta("reader_locale")
+        writer.reader_locale = reader_language if daemon else named or reader_language
+        writer.reader_language = primary_tag(writer.reader_locale)
+        if named != writer.reader_locale:
             _name_places(writer)
     except BaseException:
         lock.release()
@@ -184,7 +186,7 @@ def _damaged(path: Path, what: str, backups: Path) -> StoreDamagedError:
 
 def _name_places(writer: Writer) -> None:
     """Name countries and languages in the reader's language."""
-    locale = locale_of(writer.reader_language)
+    locale = locale_of(writer.reader_locale)
     with writer.transaction() as db:
         countries = [("", "", ""), *((code, name, flag(code)) for code, name in country_names(locale).items())]
         db.executemany(
@@ -195,7 +197,7 @@ def _name_places(writer: Writer) -> None:
             "INSERT INTO languages VALUES (?, ?) ON CONFLICT DO UPDATE SET name = excluded.name",
             [(code, language_name(code, locale)) for code in codes],
         )
-        db.execute(
-            "INSERT INTO meta VALUES ('reader_language', ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-            (writer.reader_language,),
+        db.executemany(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+            [("reader_language", writer.reader_language), ("reader_locale", writer.reader_locale)],
         )

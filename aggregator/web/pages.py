@@ -131,9 +131,9 @@ def _with_heads(reader: Reader, rows: list[Row], since: datetime, period: _Perio
 
 
 def _summary(row: Row, language: str) -> Row:
-    """The one text under a title: in the reader's language when there is one, else the outlet's."""
+    """The one sentence under a title: in the reader's language when there is one, else the outlet's."""
     title = plain_line(row["reader_title"] or row["title"])
-    text = row["reader_summary"] or row["summary"] or ""
+    text = row["reader_summary"] or row["sentence"] or ""
     words = "" if plain_line(text) == title else text
     return {"summary": words, "summary_language": language if row["reader_summary"] else row["language"]}
 
@@ -166,6 +166,8 @@ def story(reader: Reader, asked: Asked) -> Page:
             "made": made(origin) if origin == "machine" else "",
             "items": items,
             "first": first,
+            "digest": questions.digest(reader, number, language),
+            "language": language,
             "countries": countries,
             "most": max((c["items"] for c in countries), default=1),
             "titles": _by_language(items, names),
@@ -215,6 +217,8 @@ def item(reader: Reader, asked: Asked) -> Page:
     translated = row["language"] != language and row["reader_origin"] not in (None, "original")
     body, body_language = (row["reader_body"], language) if row["reader_body"] else (row["body"], row["language"])
     summary = _summary(row, language)
+    if not body and not translated:  # all that the outlet says: the sentence above is only a part of it
+        body = row["summary"]
     if plain_line(body or "") == plain_line(summary["summary"]):
         body = ""
     return Page(
@@ -227,7 +231,7 @@ def item(reader: Reader, asked: Asked) -> Page:
             "body_language": body_language,
             "made": made(row["reader_origin"]) if translated else "",
             "original": [p for p in (row["summary"], *paragraphs(row["body"])) if p] if translated else [],
-            "extracted": row["language"] == language and row["sentence_origin"] == "extractive",
+            "extracted": row["sentence_origin"] == "extractive" and not translated,
             "similar": similar,
         },
     )

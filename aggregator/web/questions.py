@@ -9,7 +9,7 @@ from aggregator.models import iso
 from aggregator.store.reader import Reader
 
 __all__ = [
-    "countries_of", "countries_told", "coverage_over_time", "feed_states", "feeds", "first_reports", "language_names",
+    "countries_of", "countries_told", "coverage_over_time", "digest", "feed_states", "feeds", "first_reports", "language_names",
     "languages_told", "masthead", "origins", "reader_language", "story_heads",
 ]  # fmt: skip
 
@@ -89,6 +89,13 @@ def countries_of(reader: Reader, story_id: int) -> list[Row]:
     """Rows of `stories_by_country`, the loudest first."""
     sql = "SELECT * FROM stories_by_country WHERE story_id = ? ORDER BY items DESC, first_item_at, country"
     return reader.query(sql, (story_id,))
+
+
+def digest(reader: Reader, story_id: int, language: str) -> list[Row]:
+    """Rows of `story_digest` in that language, in order."""
+    return reader.query(
+        "SELECT * FROM story_digest WHERE story_id = ? AND language = ? ORDER BY position", (story_id, language)
+    )
 
 
 def coverage_over_time(

@@ -30,7 +30,8 @@ MARKS = ("\x02", "\x03")  # what stands around a word that was found: characters
 
 _STEPS_MIN = (5, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 10_080, 43_200)
 _MOST_BARS = 48
-_MADE = {"machine": "machine translation", "outlet": "translated by the outlet", "person": "translated by a person"}
+_MADE = {"machine": "machine translation", "outlet": "translated by the outlet", "person": "translated by a person",
+         "extractive": "as another outlet puts it"}  # fmt: skip
 
 
 # --- charts --------------------------------------------------------------------------------------------------------

@@ -57,6 +57,18 @@ def test_the_page_of_an_item(news):
     assert item["title"] not in others
 
 
+def test_the_summary_of_a_page_is_one_sentence(news):
+    """`show` prints the chosen sentence under the title, in a language that is not the reader's too, and the rest below it."""
+    story = news.load("stories", "--since", "7d", "--country", "LV", "--limit", "1")[0]
+    items = news.load("show", story["story"])["items"]
+    pages = [news.load("show", item["item_id"]) for item in items]
+    page = next(p for p in pages if p["language"] != "en" and p["sentence"] != p["summary"])
+    lines = news.run("show", page["item_id"]).stdout.splitlines()
+    assert lines[2] == page["sentence"]
+    assert "(summary: a sentence of the article)" in lines
+    assert page["body"] or page["summary"] in lines
+
+
 def test_why_an_item_is_in_its_story(news):
     """`show --why` tells what spoke for the item's story."""
     story = news.load("stories", "--since", "7d", "--limit", "1")[0]

@@ -159,9 +159,12 @@ def test_libretranslate_puts_sentence_and_paragraphs_over(server):
 
 
 def test_libretranslate_codes_and_failures(server):
-    """Its codes differ for Chinese and Norwegian; a broken answer is told as such."""
+    """Its codes differ for Chinese and Norwegian, it knows few variants; a broken answer is told as such."""
     made(Translation(backend="libretranslate", url=server.url), replace(article(), language="zh"), "no")
     assert (server.seen[0][2]["source"], server.seen[0][2]["target"]) == ("zh-Hans", "nb")
+    for tag, code in (("en-GB", "en"), ("pt-BR", "pt-BR"), ("zh-TW", "zh-Hant")):
+        made(Translation(backend="libretranslate", url=server.url), article(), tag)
+        assert server.seen[-1][2]["target"] == code
     server.fault = lambda _: "half"
     assert made(Translation(backend="libretranslate", url=server.url)).trouble is Trouble.ANSWER
 

@@ -24,6 +24,7 @@ from aggregator.models import (
     PollRecord,
 )  # fmt: skip
 from aggregator.store.enrichment import MadeTexts
+from aggregator.store.texts import StoryTexts, Wanted
 from aggregator.store.writer import open_writer
 
 __all__ = [
@@ -146,7 +147,7 @@ def fill(path, now):
             "en",
             article("en1", ENGLISH, "en", at(50), summary="The crew put out the fire within an hour.",
                     body="A fire broke out in the engine room.\n\nTwo of the crew were taken to hospital.\n\nThe ferry was towed to port."),
-            article("en2", "Village choir sings for a hundred hours", "en", at(300), summary="It rained."),
+            article("en2", "Village choir sings for a hundred hours", "en", at(300), summary="It rained. The choir sang for a hundred hours."),
             article("en3", "Prize for a headline: " + HOSTILE, "en", at(310), url="javascript:alert(2)"),
         )  # fmt: skip
         desk.brings(
@@ -184,6 +185,18 @@ def fill(path, now):
             MadeTexts(title="Two hurt in a ferry fire off Latvia's coast", summary="", body="", **made),
             now=now,
         )
+        added = (
+            (ids["us1"], "The port was closed until noon.", "extractive"),
+            (ids["ar1"], "The crew put the fire out within an hour.", "machine"),
+        )
+        writer.save_story(
+            ferry,
+            [StoryTexts("en", ENGLISH, "The crew put out the fire within an hour.", (ids["en1"],), added)],
+            now=now,
+        )
+        writer.save_story(hostile, [StoryTexts("en", sentences=((ids["us2"], HOSTILE, "extractive"),))], now=now)
+        choir = MadeTexts("en", "", "The choir sang for a hundred hours.", "extractive")
+        writer.seen(writer.follow(1000), {ids["en2"]: choir}, Wanted(), now=now)
     return Newsroom(path, ids, ferry, hostile, merged, start)
 
 

@@ -51,7 +51,7 @@ class Clock:
 class Desk:
     """A database with feeds of four outlets, filled as polls and groupings fill it."""
 
-    def __init__(self, path, *, fulltext=False):
+    def __init__(self, path, *, fulltext=False, reader_language="en"):
         self.clock = Clock()
         self.path = path
         self.specs = [
@@ -60,7 +60,7 @@ class Desk:
             FeedSpec("https://lamp.example/rss", "The Daily Lamp", "GB", "en", fulltext=fulltext),
             FeedSpec("https://rits.example/rss", "Kurzemes Rīts", "LV", "lv", fulltext=fulltext),
         ]
-        self.writer = open_writer(path, now=START)
+        self.writer = open_writer(path, now=START, reader_language=reader_language)
         self.writer.sync_feeds(self.specs, now=START)
 
     def item(self, feed, name, title, summary="", body="", url=None):
@@ -243,10 +243,15 @@ def test_a_story_gets_heads_and_a_digest(desk):
 
 def test_a_storys_head_is_of_the_item_that_stands_for_it(desk):
     """Title, summary, outlet and link of `story_heads` are of one item, though another is more like the others."""
-    ids = [
-        desk.poll(n, desk.item(n, f"e{n}", title, f"{title} on Tuesday morning, the coast guard said. More was not known."))[0]
-        for n, title in ((0, "Storm shuts three schools"), (2, "Ferry aground near Ventspils"), (3, "Ferry is aground near Ventspils"))
-    ]
+    titles = (
+        (0, "Storm shuts three schools"),
+        (2, "Ferry aground near Ventspils"),
+        (3, "Ferry is aground near Ventspils"),
+    )
+    ids = []
+    for n, title in titles:
+        summary = f"{title} on Tuesday morning, the coast guard said. More was not known."
+        ids += desk.poll(n, replace(desk.item(n, f"e{n}", title, summary), language="en"))
     story = desk.story(*ids)
     desk.writer.apply_assignments([], leads={story: ids[0]}, now=desk.clock.now)
     with enriching(desk, config()) as run:
@@ -254,11 +259,17 @@ def test_a_storys_head_is_of_the_item_that_stands_for_it(desk):
         assert run(31).stories == 1
     head = desk.rows("SELECT * FROM story_heads WHERE story_id = ?", story)[0]
     assert head["title"] == head["reader_title"] == "Storm shuts three schools"
-    assert head["sentence"] == head["reader_summary"] == "Storm shuts three schools on Tuesday morning, the coast guard said."
+    assert (
+        head["sentence"]
+        == head["reader_summary"]
+        == "Storm shuts three schools on Tuesday morning, the coast guard said."
+    )
     assert (head["outlet"], head["reader_origin"]) == (desk.page(ids[0])["outlet"], "original")
     kept = desk.rows("SELECT item_ids FROM story_texts WHERE story_id = ? AND language = 'en'", story)
     assert kept == [{"item_ids": f"[{ids[0]}]"}]
-    assert {row["item_id"] for row in desk.rows("SELECT item_id FROM story_digest WHERE story_id = ?", story)} <= set(ids[1:])
+    assert {row["item_id"] for row in desk.rows("SELECT item_id FROM story_digest WHERE story_id = ?", story)} <= set(
+        ids[1:]
+    )
 
 
 def test_a_reader_of_a_variant_of_a_language(tmp_path, server):

@@ -74,6 +74,22 @@ def test_when_a_backup_is_due(desk, tmp_path):
     assert backup_due(tmp_path / "copies", every, now=NOW + timedelta(hours=24))
 
 
+def test_databases_that_share_a_folder_leave_one_another_alone(desk, tmp_path):
+    """`news` and `news-eu` in one folder: each has its own turn, its own rotation, and its own newest backup."""
+    copies, every = tmp_path / "copies", timedelta(hours=24)
+    news, news_eu = tmp_path / "news.db", tmp_path / "news-eu.db"
+    for path in (news, news_eu):
+        snapshot(desk.writer.path, path)
+    of_eu = [backup(news_eu, copies, 3, now=NOW + timedelta(hours=h)) for h in (0, 1)]
+    assert backup_due(copies, every, now=NOW + timedelta(hours=2), database="news")
+    assert not backup_due(copies, every, now=NOW + timedelta(hours=2), database="news-eu")
+    assert newest_good_backup(copies, "news") is None
+    mine = backup(news, copies, 1, now=NOW - timedelta(hours=1))
+    assert sorted(copies.iterdir()) == sorted([*of_eu, mine])
+    assert newest_good_backup(copies, "news") == mine
+    assert newest_good_backup(copies, "news-eu") == newest_good_backup(copies) == of_eu[1]
+
+
 def test_a_backup_of_a_damaged_file_replaces_nothing(desk, tmp_path):
     """When the copy fails integrity_check the good backups stay, none is added, and no part is left behind."""
     for n in range(30):

@@ -8,8 +8,10 @@ import feedparser
 import pytest
 
 from aggregator.errors import UsageError
+from aggregator.store.enrichment import MadeTexts
 from aggregator.store.export import export_items, export_stories
 from aggregator.store.reader import open_reader
+from aggregator.store.texts import Wanted
 
 from .conftest import NOW, SPECS, make_item
 
@@ -158,6 +160,24 @@ def test_stories_as_json_feed(reader):
     assert story["content_html"].startswith("<ol><li>")
     assert story["_aggregator"]["outlet_count"] == 3
     assert "url" not in feed["items"][0]
+
+
+def test_feeds_of_stories_carry_one_sentence_and_name_a_machine(desk, reader):
+    """The summary is the one sentence that was chosen, not the whole description; what a machine translated says so."""
+    followed = desk.writer.follow(99)
+    chosen = MadeTexts("lv", "", "Line one,", "extractive")
+    desk.writer.seen(followed, {1: chosen}, Wanted(), now=NOW)
+    assert json.loads(stories(reader, "jsonfeed")[1])["items"][1]["summary"].endswith("3 countries. Line one,")
+    desk.writer.save_item_texts(1, MadeTexts("en", "Stop, he said", "He said stop.", "machine", "", "mt 1"), now=NOW)
+    told = json.loads(stories(reader, "jsonfeed")[1])["items"][1]
+    assert (told["title"], told["language"]) == ("🇱🇻🇪🇪🇯🇵 Stop, he said", "en")
+    assert told["summary"].endswith("3 countries. He said stop. (machine translation)")
+    assert told["_aggregator"]["reader_origin"] == "machine"
+    entry = feedparser.parse(io.BytesIO(stories(reader, "atom")[1])).entries[1]
+    assert entry.summary == told["summary"]
+    row = json.loads(stories(reader, "jsonl")[1].splitlines()[1])
+    assert (row["sentence"], row["reader_origin"], row["reader_model"]) == ("Line one,", "machine", "mt 1")
+    assert json.loads(items(reader, "jsonl")[1].splitlines()[0])["sentence"] == "Line one,"
 
 
 def test_the_feeds_as_opml(reader):

@@ -49,6 +49,20 @@ def test_a_newer_file_is_refused_untouched(path):
     assert path.read_bytes() == before
 
 
+def test_a_file_with_older_views_says_what_to_do(path):
+    """After an update of the program, until the daemon has started, a reader gets one clear sentence, not a missing column."""
+    connection = connect(path, "rw", timeout_s=5)
+    connection.execute("UPDATE meta SET value = '0.9.4' WHERE key = 'schema_semver'")
+    connection.execute("UPDATE meta SET value = 'others' WHERE key = 'views'")
+    connection.close()
+    with pytest.raises(StoreError, match="older version; the daemon brings it up to date"):
+        open_reader(path)
+    connection = connect(path, "rw", timeout_s=5)
+    assert migrate(connection)
+    connection.close()
+    open_reader(path).close()
+
+
 def test_an_empty_database_answers_everything(path):
     """Every method of the reader works on a database in which nothing is yet."""
     from datetime import UTC, datetime

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from aggregator.config import primary_tag
 from aggregator.errors import StoreDamagedError, StoreError, StoreLockedError, StoreTooNewError
 from aggregator.models import FeedSpec
+from aggregator.parsing.language import primary as parsing_primary
 from aggregator.store.backups import backup
 from aggregator.store.connection import connect
 from aggregator.store.reader import open_reader
@@ -43,6 +45,17 @@ def test_another_reader_language_renames(path):
     open_writer(path, now=NOW, reader_language="de").close()
     with open_reader(path) as reader:
         assert reader.query("SELECT name FROM countries WHERE code = 'LV'") == [{"name": "Lettland"}]
+
+
+def test_a_variant_of_a_language_names_places_and_matches_items(path):
+    """Places are named as `pt-BR` does; what is compared with items is `pt`, for `nn` it is `no`, as the parser tags them."""
+    for tag, primary in (("pt-BR", "pt"), ("pt-PT", "pt"), ("nn", "no"), ("zh-Hant", "zh")):
+        open_writer(path, now=NOW, reader_language=tag).close()
+        with open_reader(path) as reader:
+            assert reader.query("SELECT value FROM meta WHERE key = 'reader_language'") == [{"value": primary}]
+            name = reader.query("SELECT name FROM countries WHERE code = 'EE'")[0]["name"]
+        assert name == {"pt-BR": "Estônia", "pt-PT": "Estónia", "nn": "Estland", "zh-Hant": "愛沙尼亞"}[tag]
+        assert primary_tag(tag) == primary == parsing_primary(tag)
 
 
 def test_a_second_daemon_is_refused_by_name(path):

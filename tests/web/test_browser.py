@@ -103,6 +103,26 @@ def test_a_story_page_tells_who_when_where_and_in_which_words(opened, newsroom):
     assert "machine translation" in sentence(latvian)
 
 
+def test_a_story_page_tells_what_others_add(opened, newsroom):
+    """Sentences of other outlets, each with its source that leads to its page; a machine's is marked, an outlet's own is not."""
+    page = opened(f"/story/{newsroom.ferry}")
+    added = page.locator(".digest > li")
+    assert [sentence(li) for li in added.all()] == [
+        "The port was closed until noon. 🇺🇸 Harbour <i>& Bay</i> Post",
+        "The crew put the fire out within an hour. 🇪🇬 صحيفة المرفأ machine translation",
+    ]
+    added.first.get_by_role("link").click()
+    expect(page).to_have_url(re.compile(f"/item/{newsroom.ids['us1']}$"))
+
+
+def test_an_item_has_one_sentence_and_loses_none(opened, newsroom):
+    """Under the title stands the sentence that was chosen, marked so; the whole description follows where there is no body."""
+    page = opened(f"/item/{newsroom.ids['en2']}")
+    expect(page.locator("p.summary")).to_have_text("The choir sang for a hundred hours.")
+    assert "summary: a sentence of the article" in sentence(page.locator("main"))
+    expect(page.locator("div.body")).to_have_text("It rained. The choir sang for a hundred hours.")
+
+
 def test_an_item_page_reads_as_the_mission_says(opened, newsroom):
     """Label, flag and country, outlet, title, summary, paragraphs, link to the original, Similar Coverage under it: in that order."""
     page = opened(f"/item/{newsroom.ids['en1']}")

@@ -3,7 +3,8 @@
 -- generated from them. Instants are UTC text like 2026-02-25T06:23:00Z.
 
 CREATE TABLE meta (
-  -- Facts about this file, one a row: reader_language, created_at, schema_semver, …
+  -- Facts about this file, one a row: reader_language (a primary tag, as items have), reader_locale (as configured, of names),
+  -- created_at, schema_semver, …
   key TEXT PRIMARY KEY, -- name of the fact
   value TEXT NOT NULL   -- its value
 ) STRICT, WITHOUT ROWID;

@@ -22,7 +22,7 @@ SELECT
   coalesce(b.origin, 'none') AS text_origin,          -- where the body comes from: none, feed, page
   b.model AS text_model,                              -- page: the extractor that took it from there, with its version
   b.made_at AS text_made_at,                          -- UTC, when the body was stored
-  coalesce(nullif(x.summary, ''), i.summary) AS sentence, -- one sentence that says what happened, in the outlet's own words; '' = none
+  coalesce(nullif(x.summary, ''), i.summary) AS sentence, -- one sentence that says what happened, in the outlet's own words; the summary until one is chosen; '' = none
   CASE WHEN x.summary <> '' THEN x.origin WHEN i.summary <> '' THEN 'original' END AS sentence_origin, -- original: it is the summary; extractive: chosen from summary and body
   CASE WHEN i.language = r.value THEN i.title ELSE t.title END AS reader_title,       -- in the reader's language; NULL = not there yet
   CASE WHEN i.language = r.value THEN coalesce(nullif(x.summary, ''), nullif(i.summary, '')) ELSE nullif(t.summary, '') END AS reader_summary, -- one sentence in the reader's language; NULL = not there yet
@@ -69,6 +69,7 @@ SELECT
   l.name AS language_name,                            -- its name in the reader's language
   i.title AS title,                                   -- as published
   CASE WHEN i.language = r.value THEN i.title ELSE t.title END AS reader_title, -- in the reader's language; NULL = not there yet
+  CASE WHEN i.language = r.value THEN 'original' ELSE t.origin END AS reader_origin, -- original: the outlet's own words; machine: a model's; outlet, person; NULL = there are none yet
   i.url AS link,                                      -- the article
   i.published_at AS published_at,                     -- UTC
   substr('JanFebMarAprMayJunJulAugSepOctNovDec', 3 * CAST(substr(i.published_at, 6, 2) AS INTEGER) - 2, 3) || ' '
@@ -119,9 +120,10 @@ SELECT
   i.language AS language,                             -- BCP 47 tag of its title and summary
   i.title AS title,                                   -- as published
   i.summary AS summary,                               -- as published; '' = none
+  coalesce(nullif(e.summary, ''), i.summary) AS sentence, -- one sentence that says what happened, in the outlet's own words; the summary until one is chosen; '' = none
   CASE WHEN x.story_id IS NOT NULL THEN x.title WHEN i.language = r.value THEN i.title ELSE t.title END AS reader_title, -- in the reader's language; NULL = not there yet
-  CASE WHEN x.story_id IS NOT NULL THEN x.summary WHEN i.language = r.value THEN coalesce(nullif(t.summary, ''), nullif(i.summary, '')) ELSE nullif(t.summary, '') END AS reader_summary, -- one sentence in the reader's language; NULL = not there yet
-  CASE WHEN x.story_id IS NOT NULL THEN x.origin WHEN i.language = r.value THEN 'original' ELSE t.origin END AS reader_origin, -- original, extractive: an outlet's own words; machine: a model's; outlet, person; NULL = there are none yet
+  CASE WHEN x.story_id IS NOT NULL THEN nullif(x.summary, '') WHEN i.language = r.value THEN coalesce(nullif(e.summary, ''), nullif(i.summary, '')) ELSE nullif(t.summary, '') END AS reader_summary, -- one sentence in the reader's language; NULL = not there yet
+  CASE WHEN x.story_id IS NOT NULL THEN x.origin WHEN i.language = r.value THEN 'original' ELSE t.origin END AS reader_origin, -- original: the outlet's own words; extractive: another outlet's of the story; machine: a model's; outlet, person; NULL = there are none yet
   CASE WHEN x.story_id IS NOT NULL THEN x.model WHEN i.language <> r.value THEN t.model END AS reader_model, -- the model that made them, with its version
   i.url AS link                                       -- the article
 FROM stories AS s
@@ -129,8 +131,9 @@ JOIN items AS i ON i.item_id = s.lead_item_id
 JOIN outlets AS o ON o.outlet_id = i.outlet_id
 JOIN countries AS c ON c.code = o.country
 LEFT JOIN meta AS r ON r.key = 'reader_language'
-LEFT JOIN story_texts AS x ON x.story_id = s.story_id AND x.language = r.value
+LEFT JOIN story_texts AS x ON x.story_id = s.story_id AND x.language = r.value AND (x.origin <> 'extractive' OR i.language <> r.value)
 LEFT JOIN translations AS t ON t.item_id = i.item_id AND t.language = r.value
+LEFT JOIN translations AS e ON e.item_id = i.item_id AND e.language = i.language
 WHERE s.merged_into IS NULL;
 
 CREATE VIEW story_digest AS -- What a story's outlets add to its title and summary, for each language; sort by position.
@@ -184,6 +187,7 @@ SELECT
   i.language AS language,                             -- BCP 47 tag
   i.title AS title,                                   -- as published
   CASE WHEN i.language = r.value THEN i.title ELSE t.title END AS reader_title, -- in the reader's language; NULL = not there yet
+  CASE WHEN i.language = r.value THEN 'original' ELSE t.origin END AS reader_origin, -- original: the outlet's own words; machine: a model's; outlet, person; NULL = there are none yet
   i.url AS link,                                      -- the article
   i.item_id AS item_id,                               -- the item
   m.similarity AS similarity,                         -- how surely it belongs to the story, 0-1
