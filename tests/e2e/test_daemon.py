@@ -153,6 +153,7 @@ def test_a_second_daemon_exits_5_with_a_message(tmp_path):
         until(lambda: len(daemon.guids()) == 10, 20, "the first goes on")
 
 
+@pytest.mark.timeout(600)
 def test_restarts_cause_no_early_poll(tmp_path):
     """Twenty restarts, ten of them by kill -9, ask no feed again before its time."""
     with Publisher(5) as publisher:

@@ -75,6 +75,7 @@ def beat(tmp_path, kills, seed, feeds=24):
             return len(every)
 
 
+@pytest.mark.timeout(600)
 def test_killed_six_times(tmp_path):
     """Six kills at random moments: every item is there once, and stories are those of an undisturbed run."""
     beat(tmp_path, 6, seed=20260225)

