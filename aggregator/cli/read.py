@@ -48,7 +48,7 @@ def stories(
         row["story"] = f"s{row['story_id']}"
     columns = [
         Column("story", "story", "right", "cyan"),
-        Column("outlets", "outlets", "right"),
+        Column("outlet_count", "outlets", "right"),
         Column("flags", "countries", narrow=True),
         Column("last_item_at", "latest (UTC)", style="dim"),
         Column("title", "title", wrap=True),

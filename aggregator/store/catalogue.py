@@ -40,6 +40,10 @@ WHERE active = 1 AND next_poll_at <= :now
   AND host NOT IN (SELECT host FROM host_holds WHERE until > :now) AND host NOT IN (SELECT value FROM json_each(:busy))
 ORDER BY next_poll_at, host
 """
+_DUE_COUNT = """
+SELECT count(*) FROM feed_state
+WHERE active = 1 AND next_poll_at <= ? AND host NOT IN (SELECT host FROM host_holds WHERE until > ?)
+"""
 _COUNTS = """
 SELECT
   (SELECT count(*) FROM feed_state WHERE active = 1) AS feeds,
@@ -194,9 +198,8 @@ class Catalogue(Store):
         return {} if row is None else dict(row)
 
     def due_count(self, now: datetime) -> int:
-        """How many feeds are due now, whatever their hosts."""
-        sql = "SELECT count(*) FROM feed_state WHERE active = 1 AND next_poll_at <= ?"
-        count: int = self.value(sql, (iso(now),))
+        """How many feeds are due now, but for those of hosts that asked for a pause: nobody can wait for these."""
+        count: int = self.value(_DUE_COUNT, (iso(now), iso(now)))
         return count
 
     def make_due(self, *, now: datetime) -> None:

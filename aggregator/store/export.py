@@ -24,7 +24,7 @@ _ITEM_COLUMNS: tuple[tuple[str, type], ...] = (
     ("country", str), ("country_name", str), ("flag", str), ("outlet", str), ("region", str), ("language", str), ("title", str),
     ("summary", str), ("sentence", str), ("body", str), ("text_origin", str), ("reader_title", str), ("reader_summary", str), ("reader_body", str),
     ("reader_origin", str), ("reader_model", str), ("link", str), ("image_url", str), ("author", str), ("tags", str),
-    ("date_source", str), ("similar", int), ("similarity", float), ("reprint_of", int),
+    ("date_source", str), ("similar_count", int), ("similarity", float), ("reprint_of", int),
 )  # fmt: skip
 _STORY_COLUMNS: tuple[tuple[str, type], ...] = (
     ("story_id", int), ("title", str), ("language", str), ("summary", str), ("sentence", str), ("reader_title", str), ("reader_summary", str),

@@ -28,7 +28,7 @@ _NEWEST_MATCHES = 1000  # of a search, the newest are ranked: the time of a sear
 
 _STORIES = """
 SELECT * FROM top_stories AS s
-WHERE s.last_item_at >= :since AND s.outlets >= :min_outlets
+WHERE s.last_item_at >= :since AND s.outlet_count >= :min_outlets
   AND (:country = '' OR ' ' || s.countries || ' ' LIKE '% ' || :country || ' %')
   AND (:language = '' OR ' ' || s.languages || ' ' LIKE '% ' || :language || ' %')
 ORDER BY s.score DESC, s.story_id DESC LIMIT :limit
@@ -81,7 +81,7 @@ WHERE search_words MATCH ? AND rowid = ?
 
 _FOUND = """
 SELECT c.item_id, c.published_at, c.label, c.flag, c.country, c.outlet, c.language, c.title, c.reader_title, c.reader_origin, c.link,
-       c.story_id, c.similar, c.summary, c.body
+       c.story_id, c.similar_count, c.summary, c.body
 FROM json_each(?) AS j JOIN coverage AS c ON c.item_id = j.value ORDER BY j.key
 """
 

@@ -169,7 +169,7 @@ def story(reader: Reader, asked: Asked) -> Page:
             "digest": questions.digest(reader, number, language),
             "language": language,
             "countries": countries,
-            "most": max((c["items"] for c in countries), default=1),
+            "most": max((c["item_count"] for c in countries), default=1),
             "titles": _by_language(items, names),
             "bars": timeline_bars(moments),
             "lasted": span(max(moments) - min(moments)) if items else "",

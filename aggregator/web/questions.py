@@ -87,7 +87,7 @@ def first_reports(reader: Reader, story_ids: Iterable[int]) -> dict[int, Row]:
 
 def countries_of(reader: Reader, story_id: int) -> list[Row]:
     """Rows of `stories_by_country`, the loudest first."""
-    sql = "SELECT * FROM stories_by_country WHERE story_id = ? ORDER BY items DESC, first_item_at, country"
+    sql = "SELECT * FROM stories_by_country WHERE story_id = ? ORDER BY item_count DESC, first_item_at, country"
     return reader.query(sql, (story_id,))
 
 

@@ -30,7 +30,7 @@ def test_stories_are_listed(news):
     """`stories` lists what several outlets tell; a pipe gets tab-separated lines, --json the rows."""
     rows = news.load("stories", "--since", "7d", "--limit", "5")
     assert len(rows) == 5
-    assert all(row["outlets"] >= 2 for row in rows)
+    assert all(row["outlet_count"] >= 2 for row in rows)
     assert rows == sorted(rows, key=lambda row: -row["score"])
     lines = news.run("stories", "--since", "7d", "--limit", "5").stdout.splitlines()
     assert [line.split("\t")[0] for line in lines] == [row["story"] for row in rows]

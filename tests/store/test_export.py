@@ -57,7 +57,7 @@ def test_items_as_json_lines(reader):
     assert [r["published_at"] for r in rows] == sorted(r["published_at"] for r in rows)
     first = rows[0]
     assert (first["title"], first["summary"], first["body"]) == (NASTY, "Line one,\nline two", "Teksts")
-    assert (first["country"], first["flag"], first["outlet"], first["similar"], first["story_id"]) == (
+    assert (first["country"], first["flag"], first["outlet"], first["similar_count"], first["story_id"]) == (
         "LV",
         "🇱🇻",
         "Dienas Ziņas",
@@ -85,7 +85,7 @@ def test_items_as_parquet(reader):
     table = arrow.read_parquet(io.BytesIO(data)).read_all()
     assert table.num_rows == count == 5
     assert table["title"].to_pylist()[0] == NASTY
-    assert table["similar"].to_pylist()[0] == 2
+    assert table["similar_count"].to_pylist()[0] == 2
     assert table["reprint_of"].to_pylist()[0] is None
     assert "Float64" in str(table.schema.field("similarity").type)
 

@@ -6,8 +6,8 @@
 SELECT label, flag, country_name, outlet, title, link FROM coverage ORDER BY item_id DESC LIMIT 20;
 
 -- The page of one item.
-SELECT label, flag, country_name, outlet, coalesce(reader_title, title) AS title, coalesce(reader_summary, summary) AS summary,
-       coalesce(reader_body, body) AS body, link, similar
+SELECT label, flag, country_name, outlet, coalesce(reader_title, title) AS title, coalesce(reader_summary, sentence) AS summary,
+       coalesce(reader_body, body) AS body, link, similar_count
 FROM coverage WHERE item_id = :item_id;
 
 -- What one country's outlets published in the last 24 hours.
@@ -29,29 +29,29 @@ WHERE item_id = :item_id GROUP BY language_name ORDER BY items DESC;
 
 -- # top_stories
 -- The top stories of the last 24 hours.
-SELECT story_id, flags, title, outlets, country_count, score FROM top_stories
+SELECT story_id, flags, title, outlet_count, country_count, score FROM top_stories
 WHERE last_item_at >= strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-1 day') ORDER BY score DESC LIMIT 20;
 
 -- Those told in one country.
-SELECT story_id, flags, title, outlets, score FROM top_stories
+SELECT story_id, flags, title, outlet_count, score FROM top_stories
 WHERE last_item_at >= strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-1 day')
   AND ' ' || countries || ' ' LIKE '% ' || :country || ' %'
 ORDER BY score DESC LIMIT 20;
 
 -- Those that began in the last 6 hours and are told in two countries already.
-SELECT story_id, flags, title, outlets, first_item_at FROM top_stories
+SELECT story_id, flags, title, outlet_count, first_item_at FROM top_stories
 WHERE last_item_at >= strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-6 hours') AND country_count > 1
   AND first_item_at >= strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-6 hours')
-ORDER BY outlets DESC LIMIT 20;
+ORDER BY outlet_count DESC LIMIT 20;
 
 -- # story_heads
 -- What a story is about.
-SELECT coalesce(reader_title, title) AS title, coalesce(reader_summary, summary) AS summary, flag, outlet, link
+SELECT coalesce(reader_title, title) AS title, coalesce(reader_summary, sentence) AS summary, flag, outlet, link
 FROM story_heads WHERE story_id = :story_id;
 
 -- The top stories with their summaries.
-SELECT t.flags, coalesce(h.reader_title, h.title) AS title, coalesce(h.reader_summary, h.summary) AS summary, t.outlets, h.link
-FROM (SELECT story_id, flags, outlets, score FROM top_stories
+SELECT t.flags, coalesce(h.reader_title, h.title) AS title, coalesce(h.reader_summary, h.sentence) AS summary, t.outlet_count, h.link
+FROM (SELECT story_id, flags, outlet_count, score FROM top_stories
       WHERE last_item_at >= strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-1 day') ORDER BY score DESC LIMIT 20) AS t
 JOIN story_heads AS h ON h.story_id = t.story_id ORDER BY t.score DESC;
 
@@ -101,15 +101,15 @@ WHERE story_id = (SELECT story_id FROM story_items WHERE item_id = :item_id) AND
 
 -- # stories_by_country
 -- The countries that tell a story, the loudest first.
-SELECT flag, country_name, items, outlets, languages FROM stories_by_country
-WHERE story_id = :story_id ORDER BY items DESC;
+SELECT flag, country_name, item_count, outlet_count, languages FROM stories_by_country
+WHERE story_id = :story_id ORDER BY item_count DESC;
 
 -- In which order it reached them.
 SELECT flag, country_name, first_item_at FROM stories_by_country WHERE story_id = :story_id ORDER BY first_item_at;
 
 -- Where outlets write texts of their own about it.
-SELECT flag, country_name, independent FROM stories_by_country
-WHERE story_id = :story_id AND independent > 0 ORDER BY independent DESC;
+SELECT flag, country_name, independent_count FROM stories_by_country
+WHERE story_id = :story_id AND independent_count > 0 ORDER BY independent_count DESC;
 
 -- # search
 -- Items with a word, the best match first.

@@ -40,7 +40,7 @@ SELECT
   i.updated_at AS updated_at,                         -- last edit seen; NULL = none
   i.retracted_at AS retracted_at,                     -- NULL = it stands
   m.story_id AS story_id,                             -- its story; NULL = not grouped yet
-  coalesce(s.item_count - 1, 0) AS similar,           -- other items of its story
+  coalesce(s.item_count - 1, 0) AS similar_count,     -- other items of its story
   m.similarity AS similarity,                         -- how surely it belongs to its story, 0-1
   m.reprint_of AS reprint_of                          -- the item whose text it repeats; NULL = a text of its own
 FROM items AS i
@@ -97,9 +97,9 @@ SELECT
   s.flags AS flags,                                   -- flags of its countries, most items first
   s.countries AS countries,                           -- their codes, in the same order, divided by spaces
   s.languages AS languages,                           -- tags of its languages, most items first, divided by spaces
-  s.item_count AS items,                              -- items
-  s.outlet_count AS outlets,                          -- outlets
-  s.independent_count AS independent,                 -- outlets with a text of their own
+  s.item_count AS item_count,                         -- items
+  s.outlet_count AS outlet_count,                     -- outlets
+  s.independent_count AS independent_count,           -- outlets with a text of their own
   s.country_count AS country_count,                   -- countries
   s.language_count AS language_count,                 -- languages
   s.first_item_at AS first_item_at,                   -- UTC, earliest item
@@ -206,10 +206,10 @@ SELECT
   o.country AS country,                               -- code of the country
   c.flag AS flag,                                     -- its emoji
   c.name AS country_name,                             -- its name in the reader's language
-  count(*) AS items,                                  -- items from there
-  count(DISTINCT i.outlet_id) AS outlets,             -- outlets from there
-  count(DISTINCT CASE WHEN m.reprint_of IS NULL THEN i.outlet_id END) AS independent, -- of them with a text of their own
-  group_concat(DISTINCT i.language) AS languages,     -- language tags, divided by commas
+  count(*) AS item_count,                             -- items from there
+  count(DISTINCT i.outlet_id) AS outlet_count,        -- outlets from there
+  count(DISTINCT CASE WHEN m.reprint_of IS NULL THEN i.outlet_id END) AS independent_count, -- of them with a text of their own
+  replace(group_concat(DISTINCT i.language), ',', ' ') AS languages, -- language tags, divided by spaces
   min(i.published_at) AS first_item_at,               -- UTC, the first from there
   max(i.published_at) AS last_item_at                 -- UTC, the latest from there
 FROM story_items AS m
