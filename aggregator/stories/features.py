@@ -16,21 +16,36 @@ from aggregator.stories.names import Word, name_stems, skeleton, words_of
 from aggregator.stories.numbers import Figures, figures_in
 from aggregator.stories.projection import Projection
 
-__all__ = ["BUCKETS", "Ids", "Profile", "profile"]
+__all__ = ["BUCKETS", "KINDS", "Ids", "Profile", "profile"]
 
-BUCKETS: Final = 2**18  # hashed ids of every kind lie below
+BUCKETS: Final = 2**18
 MAX_GRAMS: Final = 256
 MAX_TEXT_CHARS: Final = 700  # the lead tells what happened; the rest only costs
 MAX_PLACES: Final = 8
 MIN_SKELETON: Final = 3  # consonants: two say little
 ROUNDED_FROM: Final = 100
 
-Ids = NDArray[np.uint32]  # sorted, unique, < BUCKETS
+Ids = NDArray[np.uint32]  # sorted, unique
+
+
+# The kinds of ids, in the order in which a profile holds them. An id of a kind is a hash below BUCKETS, plus BUCKETS times
+# the number of its kind.
+KINDS: Final = (
+    "gram",  # character 4-grams of title and summary, transliterated
+    "title",  # those of the title
+    "name",  # stems of capitalised words, and of all words in scripts without case
+    "skeleton",  # consonants of those words
+    "place",  # countries and cities named
+    "country",  # countries named, or of cities named; without any, the outlet's
+    "reach",  # countries named, and the outlet's
+    "number",  # values counted, and the large ones rounded to two digits
+    "day",  # days of the calendar named
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Profile:
-    """One item, ready to be compared: about 3 kB with a vector of 384 dimensions."""
+    """One item, ready to be compared: about 2 kB with a vector of 384 dimensions."""
 
     item_id: int
     language: str
@@ -39,18 +54,32 @@ class Profile:
     at: datetime
     hours: float  # since the epoch
     words: int  # of title and summary
-    gram_ids: Ids  # character 4-grams of title and summary, transliterated
-    title_ids: Ids  # those of the title
-    name_ids: Ids  # stems of capitalised words, and of all words in scripts without case
-    skeleton_ids: Ids  # consonants of those words
-    place_ids: Ids  # countries and cities named
-    country_ids: Ids  # countries named, or of cities named; without any, the outlet's
-    reach_ids: Ids  # countries named, and the outlet's
+    abroad: bool  # whether a country or city is named in the text
+    ids: Ids  # of all kinds, sorted
+    bounds: NDArray[np.int64]  # where each kind begins in `ids`, and where the last ends
     points: NDArray[np.float32]  # cities named: rows of latitude, longitude in degrees
-    abroad: bool  # whether country_ids are named in the text, not only the outlet's
-    number_ids: Ids  # values counted, and the large ones rounded to two digits
-    day_ids: Ids  # days of the calendar named
     vector: NDArray[np.float16] | None = field(repr=False)  # projected, see Projection
+
+    def ids_of(self, kind: str) -> Ids:
+        """The ids of one of KINDS, as hashes below BUCKETS."""
+        number = KINDS.index(kind)
+        own: Ids = self.ids[self.bounds[number] : self.bounds[number + 1]] - np.uint32(number * BUCKETS)
+        return own
+
+    @property
+    def gram_ids(self) -> Ids:
+        """Of character 4-grams of title and summary."""
+        return self.ids_of("gram")
+
+    @property
+    def name_ids(self) -> Ids:
+        """Of stems of words that may be names."""
+        return self.ids_of("name")
+
+    @property
+    def number_ids(self) -> Ids:
+        """Of values counted."""
+        return self.ids_of("number")
 
 
 def profile(item: StoryItem, projection: Projection | None = None) -> Profile:
@@ -63,6 +92,17 @@ def profile(item: StoryItem, projection: Projection | None = None) -> Profile:
     places = Gazetteer.load().find(words, item.country)[:MAX_PLACES]
     countries = {place.country for place in places}
     figures = figures_in(text, language)
+    ids, bounds = _ids(
+        _grams(words),
+        _grams(title_words),
+        name_stems(words),
+        _skeletons(words),
+        [f"{place.country}{place.number if place.city else ''}" for place in places],
+        countries or {item.country},
+        countries | {item.country},
+        _numbers(figures),
+        [f"{month}-{day}" for month, day in figures.days],
+    )
     return Profile(
         item_id=item.item_id,
         language=language,
@@ -71,17 +111,10 @@ def profile(item: StoryItem, projection: Projection | None = None) -> Profile:
         at=item.at,
         hours=item.at.timestamp() / 3600,
         words=len(words),
-        gram_ids=_ids(_grams(words)),
-        title_ids=_ids(_grams(title_words)),
-        name_ids=_ids(name_stems(words)),
-        skeleton_ids=_ids(_skeletons(words)),
-        place_ids=_ids(f"{place.country}{place.number if place.city else ''}" for place in places),
-        country_ids=_ids(countries or {item.country}),
-        reach_ids=_ids(countries | {item.country}),
-        points=_points(places),
         abroad=bool(countries),
-        number_ids=_ids(_numbers(figures)),
-        day_ids=_ids(f"{month}-{day}" for month, day in figures.days),
+        ids=ids,
+        bounds=bounds,
+        points=_points(places),
         vector=None if item.vector is None else (projection or Projection.load())(item.vector),
     )
 
@@ -109,5 +142,10 @@ def _grams(words: list[Word]) -> list[str]:
     return list(dict.fromkeys(grams))[:MAX_GRAMS]
 
 
-def _ids(texts: Iterable[str]) -> Ids:
-    return np.unique(np.array([zlib.crc32(text.encode()) % BUCKETS for text in texts], dtype=np.uint32))
+def _ids(*kinds: Iterable[str]) -> tuple[Ids, NDArray[np.int64]]:
+    ids: list[int] = []
+    bounds = [0]
+    for number, texts in enumerate(kinds):
+        ids += sorted({zlib.crc32(text.encode()) % BUCKETS + number * BUCKETS for text in texts})
+        bounds.append(len(ids))
+    return np.array(ids, dtype=np.uint32), np.array(bounds, dtype=np.int64)

@@ -15,6 +15,7 @@ from aggregator.stories.names import UNSPACED, Word, name_key
 
 __all__ = ["Gazetteer", "Place", "stem"]
 
+CACHED: Final = 100_000  # names looked up lately: most words come again
 MAX_WORDS: Final = 3  # of a name
 MAX_RUN: Final = 8  # characters of a name in an unspaced script
 KNOWN_ABROAD: Final = 5.5  # log10 of people
@@ -61,6 +62,7 @@ class Gazetteer:
         self._places: list[Place] = []
         self._exact: dict[str, list[int]] = {}
         self._stems: dict[str, list[int]] = {}
+        self._named = lru_cache(maxsize=CACHED)(self._look_up)
         for line in lines:
             country, latitude, longitude, weight, keys = line.split("\t")
             number = len(self._places)
@@ -104,16 +106,21 @@ class Gazetteer:
             part = words[at : at + count]
             if not part[-1].named or any(not word.named and len(word.folded) > _LINK for word in part):
                 continue
-            key = "".join(name_key(word.text) for word in part)
-            numbers = self._exact.get(key) or self._inflected(key, country)
-            if key in self._exact and not any(self._known(number, country) for number in numbers):
-                # Finnish "Viron" is of Estonia, Viro, and not the village of that name in Greece.
-                numbers = [n for n in self._inflected(key, country) if not self._places[n].city] or numbers
-            if not numbers and key and key[0] in _PROCLITICS:
-                numbers = self._exact.get(name_key(key[1:])) or self._inflected(name_key(key[1:]), country)
+            numbers = self._named("".join(name_key(word.text) for word in part), country)
             if numbers:
                 return numbers, count
         return [], 1
+
+    def _look_up(self, key: str, country: str) -> list[int]:
+        """The places that `key` may mean in an outlet of `country`."""
+        numbers = self._exact.get(key) or self._inflected(key, country)
+        if key in self._exact and not any(self._known(number, country) for number in numbers):
+            # Finnish "Viron" is of Estonia, Viro, and not the village of that name in Greece.
+            numbers = [n for n in self._inflected(key, country) if not self._places[n].city] or numbers
+        if not numbers and key and key[0] in _PROCLITICS:
+            bare = name_key(key[1:])
+            numbers = self._exact.get(bare) or self._inflected(bare, country)
+        return numbers
 
     def _inflected(self, key: str, country: str) -> list[int]:
         """Places whose stem `key` continues by a case ending or makes an adjective of; the longest stem wins.
@@ -125,9 +132,7 @@ class Gazetteer:
             if ending > (5 if end >= LONG_STEM else 3):  # short stems take short endings
                 break
             numbers = [
-                number
-                for number in self._stems.get(key[:end], ())
-                if end >= LONG_STEM or self._known(number, country)
+                number for number in self._stems.get(key[:end], ()) if end >= LONG_STEM or self._known(number, country)
             ]
             if numbers:
                 return numbers

@@ -1,7 +1,8 @@
 """Do two items tell the same event? A logistic regression over readable features; weights in `weights.json`."""
 
 import json
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Final
@@ -9,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from aggregator.stories.features import BUCKETS, Ids, Profile
+from aggregator.stories.features import BUCKETS, KINDS, Ids, Profile
 from aggregator.stories.statistics import Statistics
 
 __all__ = ["FEATURES", "PairModel", "pair_features"]
@@ -23,6 +24,8 @@ FEATURES: Final = (
     "same_title", "same_names", "same_skeletons", "outlet_grams", "outlet_clash", "outlet_dates_clash", "outlet_days",
     "outlet_dense", "outlet_title", "outlet_names", "country_countries",
 )  # fmt: skip
+# What the features of each of KINDS are called.
+_NAMES: Final = ("grams", "title", "names", "skeletons", "places", "countries", "reach", "numbers", "dates")
 REASONS: Final = 8  # that `explain` gives
 NEAR_KM: Final = 40.0
 FAR_KM: Final = 250.0
@@ -31,10 +34,10 @@ DEGREE_KM: Final = 111.2
 
 @dataclass(frozen=True, slots=True)
 class _Overlap:
-    """What one item's ids share with those of each other, weighted by inverse document frequency (idf).
+    """What one item's ids share with those of others, weighted by inverse document frequency (idf): rows of others.
 
-    `cosine` of the idf vectors; `inside`, the squared idf shared over the lesser of the two sums; `total`, the idf shared
-    in units of that of an id that only the two have; `clash`, whether both have ids and share none.
+    A column for each of KINDS. `cosine` of the idf vectors; `inside`, the squared idf shared over the lesser of the two
+    sums; `total`, the idf shared in units of that of an id that only the two have; `clash`, both have ids and share none.
     """
 
     cosine: Floats
@@ -43,39 +46,48 @@ class _Overlap:
     clash: Floats
 
 
-class _Sparse:
-    """Computes overlaps of one item with many at once, through a table of all buckets."""
+class _Overlaps:
+    """Computes the overlaps of one item with many at once, all kinds in one pass."""
 
     def __init__(self) -> None:
-        self._mine = np.zeros(BUCKETS, dtype=np.float64)
+        self._mine = np.zeros(len(KINDS) * BUCKETS, dtype=np.bool_)
+        self._logs = np.log(np.arange(1024) + 0.5)
 
-    def overlap(self, own: Ids, others: Sequence[Ids], counts: NDArray[np.int32], items: int) -> _Overlap:
-        lengths = np.fromiter((len(ids) for ids in others), dtype=np.int64, count=len(others))
-        cosine, inside, total = np.zeros(len(others)), np.zeros(len(others)), np.zeros(len(others))
+    def __call__(self, item: Profile, others: Sequence[Profile], stats: Statistics) -> _Overlap:
+        shape = (len(others), len(KINDS))
+        joined = np.concatenate([other.ids for other in others])
+        bounds = np.stack([other.bounds for other in others])
+        lengths = (bounds[:, 1:] - bounds[:, :-1]).ravel()
         some = lengths > 0
-        if not len(own) or not some.any():
-            return _Overlap(cosine, inside, total, np.zeros(len(others)))
-        joined = np.concatenate([ids for ids in others if len(ids)])
-        starts = np.concatenate(([0], np.cumsum(lengths[some])[:-1]))
-        mine = float((_idf(counts[own], items) ** 2).sum())
-        idf = _idf(counts[joined], items)
-        squares = idf * idf
-        self._mine[own] = 1.0
-        common = self._mine[joined]
-        self._mine[own] = 0.0
-        shared, theirs = np.add.reduceat(common * squares, starts), np.add.reduceat(squares, starts)
-        cosine[some] = shared / np.sqrt(theirs * mine)
-        inside[some] = shared / np.minimum(theirs, mine)
-        total[some] = np.add.reduceat(common * idf, starts) / np.log((items + 1.0) / 2.5 + 1.0)
-        return _Overlap(cosine, inside, total, (some & (cosine <= 0)).astype(np.float64))
+        starts = (np.cumsum(lengths) - lengths)[some]
+        own = np.zeros(len(KINDS))
+        has = item.bounds[1:] > item.bounds[:-1]
+        if len(item.ids):
+            own[has] = np.add.reduceat(self._idf(item.ids, stats) ** 2, item.bounds[:-1][has])
+        self._mine[item.ids] = True
+        idf = self._idf(joined, stats)
+        common = np.where(self._mine[joined], idf, 0.0)
+        self._mine[item.ids] = False
+        shared, theirs, total = np.zeros(len(lengths)), np.zeros(len(lengths)), np.zeros(len(lengths))
+        if some.any():
+            shared[some] = np.add.reduceat(common * common, starts)
+            theirs[some] = np.add.reduceat(idf * idf, starts)
+            total[some] = np.add.reduceat(common, starts) / np.log((stats.items + 1.0) / 2.5 + 1.0)
+        shared, theirs = shared.reshape(shape), theirs.reshape(shape)
+        both = (theirs > 0) & (own > 0)
+        cosine = np.divide(shared, np.sqrt(theirs * own), out=np.zeros(shape), where=both)
+        inside = np.divide(shared, np.minimum(theirs, own), out=np.zeros(shape), where=both)
+        return _Overlap(cosine, inside, total.reshape(shape), (both & (shared <= 0)).astype(np.float64))
+
+    def _idf(self, ids: Ids, stats: Statistics) -> Floats:
+        """log((items + 1) / (count + 0.5)), at least .01."""
+        if stats.items >= len(self._logs):
+            self._logs = np.log(np.arange(2 * stats.items) + 0.5)
+        result: Floats = (math.log(stats.items + 1.0) - self._logs[stats.counts[ids]]).clip(0.01)
+        return result
 
 
-def _idf(counts: NDArray[np.int32], total: int) -> Floats:
-    result: Floats = np.log((total + 1.0) / (counts + 0.5)).clip(0.01)
-    return result
-
-
-_SPARSE: Final = _Sparse()
+_OVERLAPS: Final = _Overlaps()
 
 
 def _distances(item: Profile, others: Sequence[Profile]) -> Floats:
@@ -98,42 +110,38 @@ def _distances(item: Profile, others: Sequence[Profile]) -> Floats:
 def pair_features(item: Profile, others: Sequence[Profile], stats: Statistics) -> Floats:
     """One row a pair, one column for each of FEATURES."""
     n = len(others)
-
-    def column(values: Iterable[float]) -> Floats:
-        return np.fromiter(values, dtype=np.float64, count=n)
-
-    def overlap(own: Ids, theirs: Sequence[Ids], counts: NDArray[np.int32]) -> _Overlap:
-        return _SPARSE.overlap(own, theirs, counts, stats.items)
-
+    found = _OVERLAPS(item, others, stats)
     value: dict[str, Floats] = {"dense": dense(item, others, stats)}
     value["dense2"] = value["dense"] * np.abs(value["dense"])
-    value["grams"] = overlap(item.gram_ids, [o.gram_ids for o in others], stats.grams).cosine
-    value["title"] = overlap(item.title_ids, [o.title_ids for o in others], stats.grams).cosine
-    for name, found in (
-        ("names", overlap(item.name_ids, [o.name_ids for o in others], stats.names)),
-        ("skeletons", overlap(item.skeleton_ids, [o.skeleton_ids for o in others], stats.skeletons)),
-        ("places", overlap(item.place_ids, [o.place_ids for o in others], stats.places)),
-        ("countries", overlap(item.country_ids, [o.country_ids for o in others], stats.countries)),
-        ("reach", overlap(item.reach_ids, [o.reach_ids for o in others], stats.reach)),
-        ("numbers", overlap(item.number_ids, [o.number_ids for o in others], stats.numbers)),
-        ("dates", overlap(item.day_ids, [o.day_ids for o in others], stats.days)),
-    ):
-        value[name], value[f"{name}_in"] = found.cosine, found.inside
-        value[f"{name}_sum"], value[f"{name}_clash"] = found.total, found.clash
-    abroad = column(o.abroad for o in others) + item.abroad  # how many of the two name a country or city
+    for kind, name in enumerate(_NAMES):
+        value[name], value[f"{name}_in"] = found.cosine[:, kind], found.inside[:, kind]
+        value[f"{name}_sum"], value[f"{name}_clash"] = found.total[:, kind], found.clash[:, kind]
+    plain = np.array(
+        [
+            (
+                o.hours,
+                o.words,
+                o.abroad,
+                o.language == item.language,
+                o.outlet_id == item.outlet_id,
+                o.country == item.country,
+            )
+            for o in others
+        ],
+        dtype=np.float64,
+    ).reshape(n, 6)
+    hours, words, named, same, outlet, country = plain.T
+    abroad = named + item.abroad  # how many of the two name a country or city
     for name, count in (("clash_home", 0), ("clash_half", 1), ("clash_abroad", 2)):
         value[name] = value["countries_clash"] * (abroad == count)
     kilometres = _distances(item, others)
     value["near"] = np.exp(-kilometres / NEAR_KM)
     value["far"] = np.where(np.isfinite(kilometres), kilometres > FAR_KM, 0.0)
-    days = np.abs(column(o.hours for o in others) - item.hours) / 24
+    days = np.abs(hours - item.hours) / 24
     value["days"], value["days2"] = days, days**2
-    value["brevity"] = 1 / np.sqrt(np.maximum(1.0, np.minimum(column(o.words for o in others), item.words)))
-    same = column(o.language == item.language for o in others)
-    outlet = column(o.outlet_id == item.outlet_id for o in others)
-    value["same_language"], value["same_outlet"] = same, outlet
-    value["same_country"] = column(o.country == item.country for o in others)
-    value["country_countries"] = value["same_country"] * value["countries"]
+    value["brevity"] = 1 / np.sqrt(np.maximum(1.0, np.minimum(words, item.words)))
+    value["same_language"], value["same_outlet"], value["same_country"] = same, outlet, country
+    value["country_countries"] = country * value["countries"]
     for name in ("dense", "grams", "title", "names", "skeletons"):
         value[f"same_{name}"] = same * value[name]
     # One outlet writes of few themes with few words, all day long: likeness within it means less.

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from aggregator.stories.features import BUCKETS, Profile
+from aggregator.stories.features import BUCKETS, KINDS, Profile
 
 __all__ = ["Statistics"]
 
@@ -23,14 +23,8 @@ class Statistics:
 
     def __init__(self) -> None:
         self.items = 0
-        self.grams = np.zeros(BUCKETS, dtype=np.int32)
-        self.names = np.zeros(BUCKETS, dtype=np.int32)
-        self.skeletons = np.zeros(BUCKETS, dtype=np.int32)
-        self.places = np.zeros(BUCKETS, dtype=np.int32)
-        self.countries = np.zeros(BUCKETS, dtype=np.int32)
-        self.reach = np.zeros(BUCKETS, dtype=np.int32)
-        self.numbers = np.zeros(BUCKETS, dtype=np.int32)
-        self.days = np.zeros(BUCKETS, dtype=np.int32)
+        # How many live items have an id. For ids of titles: how many have the 4-gram anywhere, not only in the title.
+        self.counts = np.zeros(len(KINDS) * BUCKETS, dtype=np.int32)
         self._sums: dict[tuple[str, int], NDArray[np.int64]] = {}  # by language ("" for all) and dimensions
         self._counts: dict[tuple[str, int], int] = {}
         self._means: dict[tuple[str, int], NDArray[np.float32]] = {}
@@ -45,14 +39,10 @@ class Statistics:
 
     def _count(self, profile: Profile, sign: int) -> None:
         self.items += sign
-        self.grams[profile.gram_ids] += sign
-        self.names[profile.name_ids] += sign
-        self.skeletons[profile.skeleton_ids] += sign
-        self.places[profile.place_ids] += sign
-        self.countries[profile.country_ids] += sign
-        self.reach[profile.reach_ids] += sign
-        self.numbers[profile.number_ids] += sign
-        self.days[profile.day_ids] += sign
+        grams, titles = profile.bounds[1:3]
+        self.counts[profile.ids[:grams]] += sign
+        self.counts[profile.ids[:grams] + np.uint32(BUCKETS)] += sign
+        self.counts[profile.ids[titles:]] += sign
         if profile.vector is not None:
             fixed = np.rint(profile.vector.astype(np.float64) * SCALE).astype(np.int64)
             for key in ((profile.language, len(fixed)), ("", len(fixed))):
