@@ -4,6 +4,7 @@ Every setting, its unit and its default is written out in `config/aggregator.tom
 """
 
 import difflib
+import glob
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta, Struct
@@ -50,7 +52,17 @@ T = TypeVar("T")
 Positive = Annotated[int, Meta(ge=1)]
 Natural = Annotated[int, Meta(ge=0)]
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
-Seconds = Annotated[float, Meta(gt=0)]
+Seconds = Annotated[float, Meta(gt=0, le=31_622_400)]
+
+# What a pattern below asks for, in words.
+_IN_WORDS = {
+    r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$": "a language tag such as lv or pt-BR",
+    r"^([a-z]{2,3}(-[A-Za-z0-9]+)*)?$": "a language tag such as lv or pt-BR",
+    r"^[A-Z]{2}$": "two capital letters such as LV",
+    r"^([A-Z]{2})?$": "two capital letters such as LV",
+    r"^https?://": "an address that begins with http:// or https://",
+    r"^(https?://[^/\s]+/?)?$": "an address such as http://proxy.example:3128",
+}
 
 
 _WRITTEN_ALIKE = {"nb": "no", "nn": "no", "fil": "tl"}  # as items are tagged
@@ -294,18 +306,25 @@ def load_config(path: Path) -> Config:
 def load_feeds(config: Config) -> list[FeedSpec]:
     """The catalogue: every file that `feeds` names, relative to the configuration file. Raises ConfigError.
 
-    The same URL twice is an error that names both places; a pattern that matches no file is not.
+    The same URL twice is an error that names both places, and so is a file that does not exist; a pattern with a * that
+    matches no file is not.
     """
     base = Path(config.source).parent if config.source else Path()
     seen: dict[str, str] = {}
     specs: list[FeedSpec] = []
     for pattern in config.feeds:
-        for path in sorted(base.glob(pattern)):
+        below = str(Path(glob.escape(str(base)), pattern))
+        found = sorted(map(Path, glob.glob(below, recursive=True)))  # noqa: PTH207 - Path.glob refuses a whole path
+        if not found and not any(sign in pattern for sign in "*?["):
+            raise ConfigError(f"{config.source}: feeds: {pattern}: no such file")
+        for path in found:
             for number, raw in enumerate(_convert(path, _read_toml(path), _FeedFile).feed, 1):
                 where = f"{path}: [[feed]] number {number}"
                 feed = _convert(where, raw, _Feed)
-                if not urlsplit(feed.url).hostname:
-                    raise ConfigError(f"{where}: url: {feed.url!r} names no host")
+                if not _names_a_host(feed.url):
+                    raise ConfigError(f"{where}: url: {feed.url!r} names no host, or a port that there is not")
+                if feed.timezone and not _is_zone(feed.timezone) and _is_zone("Europe/Riga"):
+                    raise ConfigError(f"{where}: timezone: {feed.timezone!r} is no IANA name such as America/Chicago")
                 if feed.url in seen:
                     raise ConfigError(f"{where}: url: {feed.url} is already in {seen[feed.url]}")
                 seen[feed.url] = where
@@ -322,6 +341,23 @@ def toml_of_feeds(specs: Iterable[FeedSpec]) -> str:
         lines = (f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in values.items())
         tables.append("\n".join(("[[feed]]", *lines)) + "\n")
     return "\n".join(tables)
+
+
+def _names_a_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _is_zone(name: str) -> bool:
+    """Whether this machine knows the zone; one without a database of zones knows none."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, OSError, ValueError):
+        return False
+    return True
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -360,7 +396,12 @@ def _explain(message: str, data: Mapping[str, Any], kind: type) -> str:
     for key in keys:
         value = value[key] if isinstance(value, Mapping) else value
     where = f"[{keys[0]}] {keys[1]}" if len(keys) > 1 else ".".join(keys)
-    return f"{where}: {text[0].lower()}{text[1:].replace('`', '')}, but it is {value!r}{_choices(kind, keys)}"
+    if text.startswith("Invalid enum value"):
+        return f"{where}: {value!r} is not one of: {_choices(kind, keys)}"
+    pattern = re.fullmatch(r"Expected `str` matching regex '(.*)'", text)
+    if pattern and (words := _IN_WORDS.get(pattern[1].replace("\\\\", "\\"))):
+        return f"{where}: expected {words}, but it is {value!r}"
+    return f"{where}: {text[0].lower()}{text[1:].replace('`', '')}, but it is {value!r}"
 
 
 def _table_at(kind: type, keys: list[str]) -> Any:
@@ -371,5 +412,4 @@ def _table_at(kind: type, keys: list[str]) -> Any:
 
 def _choices(kind: type, keys: list[str]) -> str:
     """The words that a setting may be, where it is one of a few."""
-    choices = get_args(_table_at(kind, keys))
-    return f" (one of: {', '.join(choices)})" if choices and all(isinstance(c, str) for c in choices) else ""
+    return ", ".join(str(choice) for choice in get_args(_table_at(kind, keys)))

@@ -25,7 +25,10 @@ def check_config(app: App, as_json: bool) -> None:
             "no configuration: none at $AGGREGATOR_CONFIG, ./config/aggregator.toml, /etc/aggregator/aggregator.toml"
         )
     specs = load_feeds(app.config)
-    open_maker(app.config.translation)  # raises ConfigError
+    try:
+        open_maker(app.config.translation)
+    except ConfigError as error:
+        raise ConfigError(f"{app.config_path}: {error}") from None
     if not specs:
         say(f"warning: {app.config_path}: `feeds` names no file with a feed in it")
     facts = {

@@ -23,6 +23,11 @@ def test_check_config_says_what_is_there(news):
         ('[log]\nlevel = "loud"\n', ["[log] level", "loud", "debug, info, warning, error"]),
         ("[fetching]\nhttp3 = true\n", ["[fetching] http3", "http2"]),
         ("[polling\n", ["not valid TOML", "line 1"]),
+        ("[polling]\ntick_s = inf\n", ["[polling] tick_s", "31622400", "inf"]),
+        ('[reader]\nlanguage = "English"\n', ["[reader] language", "a language tag such as lv", "English"]),
+        ('[fetching]\nproxy = "socks5://x"\n', ["[fetching] proxy", "http://proxy.example:3128", "socks5://x"]),
+        ('[translation]\nbackend = "chat"\n', ["[translation] model", "empty"]),
+        ('feeds = ["mine.toml"]\n', ["feeds", "mine.toml", "no such file"]),
         ("[polling]\nfloor_s = 100\nceiling_s = 50\n", ["floor_s", "ceiling_s"]),
     ],
 )
@@ -36,15 +41,27 @@ def test_a_wrong_file_is_explained(aggregator, tmp_path, text, words):
     assert all(word in done.stderr for word in [str(path), *words]), done.stderr
 
 
-def test_a_wrong_feed_is_explained(aggregator, tmp_path):
-    """A wrong feed is named by file, number and key."""
-    (tmp_path / "aggregator.toml").write_text('feeds = ["f.toml"]\n')
-    (tmp_path / "f.toml").write_text(
-        '[[feed]]\nurl = "https://a.example/"\noutlet = "A"\n[[feed]]\nurl = "ftp://b.example/"\noutlet = "B"\n'
-    )
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('url = "ftp://b.example/"', ["url", "http://"]),
+        ('url = "https://[b/"', ["url", "no host"]),
+        ('url = "https://b.example:99999/"', ["url", "port"]),
+        ('url = "https://b.example/"\ncountry = "lv"', ["country", "two capital letters"]),
+        ('url = "https://b.example/"\ntimezone = "Europe/Rigga"', ["timezone", "Europe/Rigga"]),
+        ('url = "https://b.example/"\nlangauge = "lv"', ["langauge", "did you mean language"]),
+    ],
+)
+def test_a_wrong_feed_is_explained(aggregator, tmp_path, line, words):
+    """A wrong feed is one line that names file, number, key and what is wrong; the file may be named by its whole path."""
+    feeds = tmp_path / "elsewhere" / "f.toml"
+    feeds.parent.mkdir()
+    (tmp_path / "aggregator.toml").write_text(f'feeds = ["{feeds}"]\n')
+    feeds.write_text(f'[[feed]]\nurl = "https://a.example/"\noutlet = "A"\n[[feed]]\n{line}\noutlet = "B"\n')
     done = aggregator("check-config", config=tmp_path / "aggregator.toml")
     assert done.returncode == 2
-    assert "f.toml: [[feed]] number 2: url" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert all(word in done.stderr for word in ["f.toml: [[feed]] number 2: ", *words]), done.stderr
 
 
 def test_no_database_yet(aggregator, tmp_path):
