@@ -2,6 +2,7 @@
 
 import logging
 import webbrowser
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -43,10 +44,9 @@ def web(app: App, host: str, port: int, open_browser: bool) -> None:
     say(f"the pages of {app.database} are at {server.url} (Ctrl+C stops)")
     if open_browser:
         webbrowser.open(server.url)
-    try:
+    with suppress(KeyboardInterrupt):  # the server may have taken the signal itself, and returned
         server.run()
-    except KeyboardInterrupt:
-        say("stopped")
+    say("stopped")
 
 
 def _metadata(config: Path | None) -> Path:

@@ -44,8 +44,9 @@ def set_up(settings: Log, stream: TextIO | None = None, environ: Mapping[str, st
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("aggregator").setLevel(settings.level.upper())
-    # Its ticks overlap by design (max_instances=1): that one is still at work is no news.
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)
+    # Its ticks overlap by design (max_instances=1): that one is still at work is no news. Errors the daemon tells itself;
+    # what APScheduler would add is that a job was cancelled at the end.
+    logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
 
 
 class _StandardError(logging.StreamHandler[TextIO]):
