@@ -90,6 +90,14 @@ _EMPTY = """
 UPDATE items SET title = '', summary = '', url = '', author = '', image_url = '', tags = '', published_raw = '', title_key = '',
                  pruned_at = ? WHERE item_id = ?
 """
+_HEADS_OF_EMPTIED = """
+DELETE FROM story_texts WHERE story_id = ? AND origin = 'extractive' AND EXISTS (
+  SELECT 1 FROM json_each(item_ids) AS j JOIN items AS i ON i.item_id = j.value WHERE i.pruned_at IS NOT NULL)
+"""
+_HEADS_WANTED = """
+INSERT OR IGNORE INTO to_enrich (task, subject_id, priority, not_before)
+SELECT 'story', story_id, outlet_count, ? FROM stories WHERE story_id = ? AND outlet_count > 1
+"""
 _POLL = """
 INSERT INTO polls (feed_id, started_at, elapsed_ms, outcome, status, reason, detail, bytes, entries, new_items, edited_items,
                    lossy, next_poll_at, why)
@@ -206,6 +214,8 @@ class Polls(Catalogue, Stories):
                 emptied += 1
             for story_id in stories:
                 self.refresh_story(db, story_id, now)
+                if db.execute(_HEADS_OF_EMPTIED, (story_id,)).rowcount:  # words of outlets that are to go
+                    db.execute(_HEADS_WANTED, (iso(now), story_id))
                 db.execute(
                     "DELETE FROM stories WHERE story_id = ? AND item_count = 0 AND merged_into IS NULL", (story_id,)
                 )

@@ -8,10 +8,11 @@ import pytest
 
 from aggregator.config import Retention
 from aggregator.errors import StoreError
-from aggregator.models import Merge
+from aggregator.models import Assignment, Merge
 from aggregator.store import maintenance
 from aggregator.store.maintenance import maintain, reindex
 from aggregator.store.reader import open_reader
+from aggregator.store.texts import StoryTexts
 
 from .conftest import NOW, SPECS, make_item
 
@@ -64,6 +65,25 @@ def test_old_items_go_and_leave_no_words(aged):
     assert kinds.count("pruned") == 4
     for index in ("search_words", "search_unspaced"):
         writer.connection.execute(f"INSERT INTO {index} ({index}) VALUES ('integrity-check')")  # noqa: S608
+
+
+def test_what_was_taken_from_a_pruned_item_goes_too(aged):
+    """A story's heads and digest hold no words of an item that retention emptied; the story waits for new ones."""
+    writer = aged.writer
+    aged.poll(SPORT, make_item(6, "Storm again", at=aged.now))
+    aged.poll(PAEV, make_item(7, "Torm", language="et", at=aged.now))
+    writer.apply_assignments([Assignment(6, 1, False, 0.9), Assignment(7, 1, False, 0.9)], now=aged.now)
+    made = [
+        StoryTexts(
+            "en", "Old storm", "It blew.", (1,), ((1, "Trees fell.", "extractive"), (6, "Roofs flew.", "extractive"))
+        ),
+        StoryTexts("et", "Torm", "Puhus.", (7,)),
+    ]
+    writer.save_story(1, made, now=aged.now)
+    writer.prune([1], now=aged.now)
+    assert [r[0] for r in writer.rows("SELECT title FROM story_texts")] == ["Torm"]
+    assert [r[0] for r in writer.rows("SELECT sentence FROM story_sentences")] == ["Roofs flew."]
+    assert [w.subject_id for w in writer.waiting("story", 9, now=aged.now)] == [1]
 
 
 @pytest.mark.parametrize("what", ["item", "story", "merged story"])
