@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from aggregator.stories.features import BUCKETS, KINDS, Ids, Profile
 from aggregator.stories.statistics import Statistics
 
-__all__ = ["FEATURES", "PairModel", "pair_features"]
+__all__ = ["EXPLAINED", "FEATURES", "PairModel", "pair_features"]
 
 Floats = NDArray[np.float64]
 FEATURES: Final = (
@@ -26,7 +26,11 @@ FEATURES: Final = (
 )  # fmt: skip
 # What the features of each of KINDS are called.
 _NAMES: Final = ("grams", "title", "names", "skeletons", "places", "countries", "reach", "numbers", "dates")
-REASONS: Final = 8  # that `explain` gives
+# What `explain` shows: likenesses from 0 to 1, then what clashes (1), then circumstances.
+EXPLAINED: Final = (
+    "dense", "grams", "title", "names", "skeletons", "places", "near", "countries", "numbers", "dates",
+    "numbers_clash", "dates_clash", "reach_clash", "far", "days", "same_outlet",
+)  # fmt: skip
 NEAR_KM: Final = 40.0
 FAR_KM: Final = 250.0
 DEGREE_KM: Final = 111.2
@@ -193,11 +197,9 @@ class PairModel:
         return np.where(dense, self._full(table), self._lexical(table))
 
     def explain(self, item: Profile, other: Profile, stats: Statistics) -> dict[str, float | int | str]:
-        """The features that moved the pair's probability most, weightiest first, with their values."""
-        row = pair_features(item, [other], stats)[0]
-        moved = row * (self._full if _comparable(item, other) else self._lexical).weights
-        order = sorted(range(len(FEATURES)), key=lambda i: -abs(moved[i]))[:REASONS]
-        return {FEATURES[i]: round(float(row[i]), 2) for i in order if moved[i]}
+        """Values of the features that a person can read (EXPLAINED), those that are not zero, rounded."""
+        row = dict(zip(FEATURES, pair_features(item, [other], stats)[0], strict=True))
+        return {name: round(float(row[name]), 2) for name in EXPLAINED if round(float(row[name]), 2)}
 
 
 def _comparable(item: Profile, other: Profile) -> bool:
@@ -207,8 +209,8 @@ def _comparable(item: Profile, other: Profile) -> bool:
 class _Linear:
     def __init__(self, weights: dict[str, float]) -> None:
         self._bias = weights["bias"]
-        self.weights = np.array([weights.get(name, 0.0) for name in FEATURES])
+        self._weights = np.array([weights.get(name, 0.0) for name in FEATURES])
 
     def __call__(self, table: Floats) -> Floats:
-        result: Floats = 1 / (1 + np.exp(-(table @ self.weights + self._bias)))
+        result: Floats = 1 / (1 + np.exp(-(table @ self._weights + self._bias)))
         return result
