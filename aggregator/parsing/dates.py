@@ -61,6 +61,10 @@ _ISO: Final = re.compile(
     r"^\s*(\d{4})-(\d{2})-(\d{2})(?:[Tt\s]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?)?\s*"
     r"([Zz]|(?:(?:UTC|GMT)\s*)?[+-]\d{1,2}:?(?:\d{2})?|[A-Za-z]{2,5}|[A-Z][a-z]+/[A-Za-z_/]+)?\s*$"
 )
+_HALF: Final = frozenset({"am", "pm"})
+_RELATIVE: Final = re.compile(r"\b(?:sec(?:ond)?|min(?:ute)?|hour|hr|day|week|month|year)s?\s+ago\b")
+# "GMT+0200 (Eastern European Standard Time)", as browsers write
+_COMMENT: Final = re.compile(r"(?<=[+-]\d{4})\s*\([^()]*\)\s*$")
 _BASIC_ISO: Final = re.compile(
     r"^\s*(\d{4})(\d{2})(\d{2})(?:[Tt]?(\d{2})(\d{2})(\d{2})?)?(?:\.\d+)?\s*([Zz]|[+-]\d{2}:?\d{2})?\s*$"
 )
@@ -71,6 +75,9 @@ _YEAR_LAST: Final = re.compile(r"(?<!\d)(\d{1,2})\s?([-/.])\s?(\d{1,2})\s?\2\s?(
 _CLOCK: Final = re.compile(r"(?<!\d)(\d{1,2})\s?:\s?(\d{2})(?:\s?:\s?(\d{2})(?:\.\d+)?)?(?!\d)")
 _DOT_CLOCK: Final = re.compile(
     r"(?<![\d.])(\d{1,2})\s?(?:[.h時时点點시]|ч\.?)\s?(\d{2})(?:\s?(?:[.m分분]|min)\s?(\d{2})?)?(?!\d)"
+)
+_DOTTED_HALF: Final = re.compile(  # "08.23.00.000000 am", as Oracle writes
+    r"(?<![\d.])(\d{1,2})\.(\d{2})(?:\.(\d{2})(?:\.\d+)?)?\s?(?:am|pm)(?!\w)"
 )
 _ZONE: Final = re.compile(
     r"(?:\b(?:utc|gmt)\s*)?(?<![\d-])[+-]\d{1,2}:?(?:\d{2})?\s*$|\b(?:utc|gmt)\b|\(?\b([a-zмск]{2,5})\)?\s*$"
@@ -129,12 +136,19 @@ def _quick(raw: str, country: str, timezone: str) -> datetime | None:
         if found[8] and zone is None:
             return None
         clock, more = _clock(found[4], found[5], found[6], half)
-        return _at(date(_year(found[3]), month, int(found[1])), clock, zone, country, timezone) + more
+        year = _year(found[3])
+        # No feed is of the year 2569 but one that counts as Thailand does.
+        return (
+            _at(date(year - 543 if year in _BUDDHIST else year, month, int(found[1])), clock, zone, country, timezone)
+            + more
+        )
     if found := _ISO.match(raw) or _BASIC_ISO.match(raw):
         if not 1900 < int(found[1]) < 2200:
             return _epoch(raw)
-        zone = named_offset(found[7], country) if found[7] else None
-        clock, more = _clock(found[4] or "0", found[5] or "0", found[6])
+        tail = (found[7] or "").lower()
+        half = tail if tail in _HALF else ""
+        zone = named_offset(found[7], country) if found[7] and not half else None
+        clock, more = _clock(found[4] or "0", found[5] or "0", found[6], half)
         return _at(date(int(found[1]), int(found[2]), int(found[3])), clock, zone, country, timezone) + more
     return _epoch(raw)
 
@@ -181,6 +195,8 @@ def _month(words: list[str], language: str, country: str) -> tuple[int, str]:
     keys = [(_keys(word), word) for word in (*pairs, *words)]
     codes = _languages(language, country)
     # "listopad" is October in Zagreb and November in Prague: the feed's language comes before everything else.
+    if language == "he":  # "in February" is one word
+        keys += [(key[1:], word) for key, word in keys if key.startswith("ב")]
     for names in (*(_months(code) for code in codes[:1]), _ENGLISH, _MORE, *(_months(code) for code in codes[1:])):
         for key, word in keys:
             if number := names.get(key, 0):
@@ -199,9 +215,10 @@ def _ascii_digits(text: str) -> str:
 
 
 def _slow(raw: str, now: datetime, country: str, language: str, timezone: str) -> datetime | None:
-    text = _ascii_digits(unicodedata.normalize("NFKC", _UNSEEN.sub("", raw))).casefold().strip()
-    if not any(map(str.isdigit, text)):
+    text = _ascii_digits(unicodedata.normalize("NFKC", _UNSEEN.sub("", raw))).casefold().strip().replace("\u2212", "-")
+    if not any(map(str.isdigit, text)) or _RELATIVE.search(text):
         return None
+    text = _COMMENT.sub("", text)
     again = _quick(text.upper() if text.isascii() else text, country, timezone)
     if again:
         return again
@@ -232,6 +249,8 @@ def _taken_clock(text: str, half: str) -> tuple[tuple[time, timedelta] | None, s
     if not found or (
         found.start() and text[found.start() - 1] in "+-" and text[: found.start() - 1].strip()[-1:].isdigit()
     ):
+        if dotted := _DOTTED_HALF.search(text):
+            return _clock(dotted[1], dotted[2], dotted[3], half), text[: dotted.start()] + " " + text[dotted.end() :]
         if hour := re.search(r"(?<!\d)(\d{1,2})\s?(?:am|pm|a\.m\.|p\.m\.)(?!\w)", text):
             return _clock(hour[1], "0", None, half), text[: hour.start()] + " " + text[hour.end() :]
         return None, text
@@ -282,8 +301,10 @@ def _calendar(year: int, month: int, day: int, country: str, language: str) -> d
     if month > 12 or year in _JALALI:
         jalali = jdatetime.date(year, month - 12 if month > 12 else month, day)
         return date.fromordinal(jalali.togregorian().toordinal())
-    if year in _BUDDHIST and (language == "th" or country == "TH"):
+    if year in _BUDDHIST:
         year -= 543
+    elif 2050 <= year < 2100 and (language == "th" or country == "TH"):  # "69" stands for 2569
+        year -= 43
     return date(year, month, day)
 
 

@@ -143,6 +143,12 @@ def _nearly_utf8(body: bytes) -> str:
     return text if bad * 2 <= beyond * _NEARLY or (bad <= 1 and beyond >= 10) else ""  # noqa: PLR2004 - one bad byte in a short feed
 
 
+def _hardly_utf8(body: bytes) -> bool:
+    """Whether hardly any letter beyond ASCII makes sense as UTF-8."""
+    letters = [char for char in body.decode("utf-8", "replace") if char > "\x7f"]
+    return letters.count("\ufffd") * 10 >= len(letters) * 9
+
+
 def decode(body: bytes, content_type: str = "", language: str = "") -> Decoded:
     """Read `body` as text. Never raises.
 
@@ -179,7 +185,17 @@ def _decode(body: bytes, content_type: str, language: str) -> tuple[str, str, st
                 return body.decode(name), name, ""
             except UnicodeDecodeError:
                 continue
+    return _guessed(body, names, language)
+
+
+def _guessed(body: bytes, names: list[str], language: str) -> tuple[str, str, str]:
+    """What fits no label: the first one with replacements, or the encoding usual for the language."""
     usual = _USUAL.get(language.partition("-")[0].lower(), "cp1252")
     name = names[0] if names else usual
+    if name == "utf-8" and _hardly_utf8(body):  # a label that was never true
+        try:
+            return body.decode(usual), usual, f"it says UTF-8 and is not: read as {usual}"
+        except UnicodeDecodeError:
+            pass
     text = body.decode(name, "replace")
     return text, name, f"not all of it is {name}" if "\ufffd" in text else f"no encoding was named: read as {name}"

@@ -62,6 +62,7 @@ def _parse(job: ParseJob, limits: Limits) -> ParsedFeed | ParseFailed:
         if raw is None:
             return ParseFailed(FailureReason.NOT_A_FEED, "JSON, but no JSON Feed")
         return _finish(raw, _by_content(raw), job, limits, notes)
+    text = _from_declaration(text)
     bare = without_prolog(text)
     if not isinstance(bare, Refused) and not _FEED_ROOT.search(bare[0][:_LOOK]):
         kind = "an HTML page" if _HTML_ROOT.search(text[:_LOOK]) else "neither XML of a feed nor JSON Feed"
@@ -75,6 +76,14 @@ def _parse(job: ParseJob, limits: Limits) -> ParsedFeed | ParseFailed:
     if len(layout.entries) > limits.max_entries:
         notes.append(f"{len(layout.entries)} entries; {limits.max_entries} are taken")
     return _strict(layout, job, limits, notes)
+
+
+def _from_declaration(text: str) -> str:
+    """`text` without what stands before its XML declaration, such as the warnings of a PHP program."""
+    if not text.startswith("<") or _FEED_ROOT.match(text) or _HTML_ROOT.match(text):
+        return text
+    at = text.find("<?xml ", 1, _LOOK)
+    return text[at:] if at > 0 and not text.startswith("<?") else text
 
 
 def _strict(layout: Layout, job: ParseJob, limits: Limits, notes: list[str]) -> ParsedFeed | ParseFailed:

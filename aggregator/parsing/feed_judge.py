@@ -75,16 +75,11 @@ def _entry(entry: Any) -> RawEntry:
 
 def _link(entry: Any) -> str:
     """The article's address; an alternate of a type that feedparser does not take for a page, where there is no other."""
-    if link := _str(entry.get("link")):
-        return link
-    return next(
-        (
-            _str(link.get("href"))
-            for link in entry.get("links", ())
-            if link.get("rel") == "alternate" and link.get("href")
-        ),
-        "",
-    )
+    alternates = (one for one in entry.get("links", ()) if one.get("rel") == "alternate")
+    other = next((_str(one["href"]) for one in alternates if one.get("href")), "")
+    link = _str(entry.get("link"))
+    only_id = link == _str(entry.get("id")) and not link.startswith(("http://", "https://"))  # feedparser's stopgap
+    return other if other and only_id else link or other
 
 
 def _images(entry: Any) -> tuple[str, ...]:

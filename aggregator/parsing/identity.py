@@ -27,8 +27,7 @@ def resolve(items: Sequence[Item], known: Known, *, now: datetime) -> tuple[Reso
     comes with another link and another title is a new article. The same rules hold among the entries of one body: a second
     entry of a new article is a `Duplicate` of the first, a second one of a known item is the SameItem whatever it says.
     """
-    shared = _shared_links(items)
-    view = _View(known, shared, now)
+    view = _View(known, _shared_links(items), _shared_guids(items), now)
     return tuple(view.resolve(item) for item in items)
 
 
@@ -43,11 +42,22 @@ def _shared_links(items: Sequence[Item]) -> frozenset[str]:
     )
 
 
+def _shared_guids(items: Sequence[Item]) -> frozenset[str]:
+    """Ids that entries of one body with different links and titles carry: they name nothing."""
+    links: dict[str, set[str]] = {}
+    titles: dict[str, set[str]] = {}
+    for item in items:
+        links.setdefault(item.guid, set()).add(item.canonical_url)
+        titles.setdefault(item.guid, set()).add(item.title_key)
+    return frozenset(guid for guid in links if len(links[guid]) > 1 and len(titles[guid]) > 1)
+
+
 class _View:
     """The stored items overlaid by what the body has brought so far."""
 
-    def __init__(self, known: Known, shared: frozenset[str], now: datetime) -> None:
+    def __init__(self, known: Known, shared: frozenset[str], shared_guids: frozenset[str], now: datetime) -> None:
         self._known = known
+        self._shared_guids = shared_guids
         self._shared = shared
         self._now = now
         self._count = 0
@@ -82,6 +92,8 @@ class _View:
 
     def _match(self, item: Item) -> KnownItem | None:
         by_guid = self._guids.get(item.guid) or self._known.by_guid.get(item.guid)
+        if item.guid in self._shared_guids:
+            by_guid = None
         if by_guid and _same_by_guid(item, by_guid, shared=item.canonical_url in self._shared):
             return by_guid
         if item.canonical_url not in self._shared:

@@ -14,7 +14,7 @@ from aggregator.parsing import text
 from aggregator.parsing.dates import parse_date
 from aggregator.parsing.language import detect, primary
 from aggregator.parsing.raw import RawEntry
-from aggregator.parsing.urls import absolute, canonical
+from aggregator.parsing.urls import absolute, canonical, is_site_root
 
 __all__ = ["content_hash", "entry_digest", "make_item"]
 
@@ -79,6 +79,8 @@ def make_item(entry: RawEntry, digest: bytes, job: ParseJob, language: str, limi
     if not title:
         title = text.cut(text.lead(summary or body, 120), limits.max_title_chars)
     link = absolute(entry.link, base)
+    if link and is_site_root(canonical(link)) and entry.guid.startswith(("http://", "https://")):
+        link = absolute(entry.guid, base) or link  # the site's front page as the link, the article's address as the id
     if not title and not link:
         return None
     title = title or link

@@ -60,9 +60,12 @@ def _entry(item: dict[str, Any], author: str) -> RawEntry:
         if _str(one.get("mime_type")).startswith("image/")
     ]
     images = (_str(item.get("image")), _str(item.get("banner_image")), *attached)
+    guid = _str(item.get("id"))
     return RawEntry(
-        guid=_str(item.get("id")),
-        link=_str(item.get("url")) or _str(item.get("external_url")),
+        guid=guid,
+        link=_str(item.get("url"))
+        or _str(item.get("external_url"))
+        or (guid if guid.startswith(("http://", "https://")) else ""),
         title=html.escape(_str(item.get("title")), quote=False),
         summary=html.escape(_str(item.get("summary")), quote=False),
         body=_str(item.get("content_html")) or plain,

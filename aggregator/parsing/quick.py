@@ -289,6 +289,8 @@ def _result(found: _Found, language: str, *, guid_is_link: bool) -> RawEntry | N
         link = _ENTITY_LEFT.sub(r"&\g<1>", texts["link"].replace("&amp;", "&"))
     else:
         link = guid if guid_is_link else ""
+        if found.alternates and not link.startswith(("http://", "https://")):
+            link = found.alternates[0]  # such as a PDF
     link = link or next(iter(found.alternates), "") or (guid if guid.startswith(("http://", "https://")) else "")
     body = texts.get("body", "")
     summary = texts.get("summary", body)

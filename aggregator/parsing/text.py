@@ -53,6 +53,7 @@ _SCHEMES: Final = frozenset({"http", "https", "mailto"})
 _NAMES: Final = "|".join(sorted(_BLOCKS | _DROPPED | _KEPT | {"audio", "body", "center", "embed", "font", "form", "html", "input"}
                                 | {"link", "meta", "nobr", "picture", "source", "strike", "tt", "video", "wbr"}, key=len, reverse=True))  # fmt: skip
 _TAG: Final = re.compile(rf"</?(?:{_NAMES})(?:\s[^<>]{{0,4000}})?/?>|<!--", re.IGNORECASE)
+_DROPS: Final = re.compile(rf"<({'|'.join(sorted(_DROPPED))})\b[^<>]{{0,4000}}>?", re.IGNORECASE)
 _ENTITY: Final = re.compile(r"&#?\w{1,31};")
 _BREAK: Final = re.compile(
     rf"</?(?:{'|'.join(sorted(_BLOCKS - {'br'}, key=len, reverse=True))})\b[^<>]*>|<br\b[^<>]*>\s*<br\b[^<>]*>"
@@ -100,11 +101,16 @@ def _stripped(html: str) -> str:
     return _BR.sub("\n", _BREAK.sub("\n\n", clean))
 
 
-def _text(value: str, finish: Callable[[str], str]) -> str:
+def _word_or_tag(value: str) -> str:
+    lower = value.lower()
+    return _DROPS.sub(lambda tag: tag[0] if f"</{tag[1].lower()}" in lower else f" {tag[1]} ", value)
+
+
+def _text(value: str, finish: Callable[[str], str], *, words: bool = False) -> str:
     """Tags and entities are undone by turns, since careless feeds escape once too often."""
     for _ in range(3):
         if "<" in value and _TAG.search(value):
-            value = unescape_once(_stripped(value))
+            value = unescape_once(_stripped(_word_or_tag(value) if words else value))
         elif "&" in value and _ENTITY.search(value):
             value = unescape_once(value)
         else:
@@ -120,8 +126,8 @@ def unescape_once(text: str) -> str:
 
 
 def to_line(html: str) -> str:
-    """One line of plain text."""
-    return _text(html, plain_line)
+    """One line of plain text. A tag whose inside would be dropped and that never ends is left as a word: "How <script> works"."""
+    return _text(html, plain_line, words=True)
 
 
 def to_paragraphs(html: str) -> str:

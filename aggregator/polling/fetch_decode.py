@@ -117,9 +117,10 @@ class _Zstd:
                 step = self._frame.unused_data if self.complete else b""
 
 
+# What servers name there that is no coding: charsets and the like. The body is as it is.
+_NO_CODINGS: Final = frozenset({"8bit", "7bit", "binary", "identity", "none", "null", "plain", "text", "utf-8", "utf8"})
 _CODINGS: Final[dict[str, Callable[[], _Coding]]] = {
     "": _Identity,
-    "identity": _Identity,
     "gzip": _Gzip,
     "x-gzip": _Gzip,
     "deflate": _Deflate,
@@ -137,7 +138,8 @@ class Body:
     """
 
     def __init__(self, coding: str, limit: int) -> None:
-        name = coding.strip().lower()
+        names = [name for name in map(str.strip, coding.lower().split(",")) if name not in _NO_CODINGS]
+        name = ", ".join(filter(None, names))
         if name not in _CODINGS:
             raise Refused(FailureReason.ENCODING, f"content-encoding {name[:60]!r} is none of: {ACCEPT_ENCODING}")
         self._name = name

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
+from urllib.parse import urlsplit
 
 from aggregator.models import Failed, FeedState, FetchResult, Redirect
 from aggregator.polling.hosts import host_of
@@ -36,6 +37,8 @@ def _after_permanent(state: FeedState, result: FetchResult, *, valid: bool, now:
         return state if silent else replace(state, redirect_url=None, redirect_since=None)
     if target != state.redirect_url or state.redirect_since is None:
         return replace(state, redirect_url=target, redirect_since=now)
+    # An address that holds a login is the user's to change: the target has none, and would be refused.
+    valid = valid and "@" not in urlsplit(state.url).netloc
     return _moved(state, target) if valid and now - state.redirect_since >= _LASTING else state
 
 

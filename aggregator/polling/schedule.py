@@ -229,6 +229,8 @@ def _failed(state: FeedState, failure: Failed, *, now: datetime, jitter: float, 
     failures = state.failures + 1
     usual = min(max(state.interval_s or settings.first_interval_s, settings.floor_s), settings.ceiling_s)
     asked = retry_after_s(failure.headers, now)
+    if not asked and failure.status == 429:  # noqa: PLR2004 - "too many" and "come back at once" (or in the past) cannot both be meant
+        asked = None
     gone = state.gone_count + (failure.reason is FailureReason.GONE)
     if failure.reason is not FailureReason.GONE and failure.status is not None:
         gone = 0

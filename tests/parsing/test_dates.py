@@ -228,3 +228,27 @@ def test_no_shuffled_date_makes_it_raise(parts):
     for joiner in (" ", ""):
         found = parse_date(joiner.join(parts), NOW, "LV", "lv")
         assert found is None or found.tzinfo is not None
+
+
+@pytest.mark.parametrize(
+    ("raw", "country", "language", "expected"),
+    [
+        ("Wed, 25 Feb 2569 06:23:00 +0700", "TH", "th", "2026-02-24T23:23:00Z"),
+        ("25 ก.พ. 69 06:23 น.", "TH", "th", "2026-02-24T23:23:00Z"),
+        ("2026-02-25 06:23:00 PM", "GB", "en", "2026-02-25T18:23:00Z"),
+        ("2026-02-25 12:05 AM", "GB", "en", "2026-02-25T00:05:00Z"),
+        ("Wed Feb 25 2026 08:23:00 GMT+0200 (Eastern European Standard Time)", "LV", "lv", "2026-02-25T06:23:00Z"),
+        ("25-Feb-26 08.23.00.000000 PM", "IN", "en", "2026-02-25T14:53:00Z"),
+        ("Wed, 25 Feb 2026 06:23:00 \u22120500", "", "", "2026-02-25T11:23:00Z"),
+        ("25 בפברואר 2026 08:23", "IL", "he", "2026-02-25T06:23:00Z"),
+    ],
+)
+def test_forms_that_were_once_misread(raw, country, language, expected):
+    """Thai years, half days behind ISO dates, what browsers and databases print, a minus sign, a prefixed month."""
+    assert iso(parse_date(raw, NOW, country, language)) == expected
+
+
+@pytest.mark.parametrize("raw", ["10 minutes ago", "2 hours ago", "1 day ago"])
+def test_relative_words_are_no_date(raw):
+    """The word behind "10 minutes" is no August."""
+    assert parse_date(raw, NOW, "LV", "lv") is None

@@ -113,3 +113,12 @@ def test_any_bytes_become_text(body, content_type, language):
     """No bytes and no header make it raise, and what comes out can be written as UTF-8."""
     decode(body, content_type, language).text.encode("utf-8")
     decode(b"<?xml version='1.0' encoding='" + body, content_type, language).text.encode("utf-8")
+
+
+def test_a_label_of_utf8_that_was_never_true():
+    """Bytes that are said to be UTF-8 and hardly ever are read as usual for the language, not turned into replacements."""
+    title = "Žāle un ķirši aug pie mājas Rīgā"
+    body = f'<?xml version="1.0" encoding="utf-8"?><rss><title>{title}</title></rss>'.encode("windows-1257")
+    found = decode(body, "text/xml; charset=utf-8", "lv")
+    assert title in found.text
+    assert "says UTF-8" in found.warning

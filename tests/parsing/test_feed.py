@@ -264,3 +264,33 @@ def test_the_language_of_the_item_not_of_the_feed():
         "<rss><channel><language>lv</language><item><title>Пожар в порту потушен, сообщили спасатели</title></item></channel></rss>"
     ).items
     assert item.language == "ru"
+
+
+def test_the_link_of_an_entry_is_the_best_that_it_has():
+    """The front page as the link gives way to an address in the id; an alternate that is no page counts before a bare id."""
+    rss = read(
+        '<rss version="2.0"><channel><title>T</title><link>https://www.example.lv/</link><item><title>The port is open</title>'
+        "<link>https://www.example.lv/</link><guid>https://www.example.lv/raksts/7</guid></item></channel></rss>"
+    )
+    assert rss.items[0].url == "https://www.example.lv/raksts/7"
+    for base in ("", ' xml:base="https://www.example.lv/"'):  # the quick reader's, and feedparser's
+        atom = read(
+            f'<feed xmlns="http://www.w3.org/2005/Atom"{base}><title>T</title><id>f</id><entry><id>urn:2</id><title>The budget</title>'
+            '<link rel="self" href="/self"/><link rel="alternate" type="application/pdf" href="/budget.pdf"/></entry></feed>'
+        )
+        assert atom.items[0].url == "https://www.example.lv/budget.pdf"
+    feed = read(
+        '{"version": "https://jsonfeed.org/version/1.1", "items": [{"id": "https://www.example.lv/r/3", "content_text": "x"}]}'
+    )
+    assert feed.items[0].url == "https://www.example.lv/r/3"
+
+
+def test_warnings_of_a_program_before_the_feed_are_passed_over():
+    """What a PHP program complains of before the XML declaration does not cost the feed; a page that quotes XML stays a page."""
+    warning = "<br />\n<b>Warning</b>: Undefined index in /srv/rss.php on line 3<br />\n"
+    document = (
+        '<?xml version="1.0"?><rss version="2.0"><channel><item><title>The port is open</title></item></channel></rss>'
+    )
+    assert [item.title for item in read(warning + document).items] == ["The port is open"]
+    page = parse(ParseJob(f"<html><body>{document}</body></html>".encode(), URL, NOW), Limits())
+    assert page.reason is FailureReason.NOT_A_FEED

@@ -216,3 +216,13 @@ def test_resolutions_hold_together(items, old):
 def test_what_was_stored_is_not_new(item):
     """Any entry that was stored is found again as it is."""
     assert isinstance(only(item, know((item, stored(item)))), SameItem)
+
+
+def test_an_id_that_all_entries_share_identifies_none():
+    """Entries under one id with other links are articles of their own, however alike their titles are."""
+    days = ("Monday", "Tuesday", "Wednesday")
+    items = [
+        entry(f"Weather in Riga: forecast for {day}", f"{day} is dry.", f"https://example.lv/w/{day}", "news")
+        for day in days
+    ]
+    assert [type(one) for one in resolve(items, Known(), now=NOW)] == [NewItem] * 3

@@ -30,6 +30,19 @@ LINES = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        ("How <script> tags slow a page down", "How script tags slow a page down"),
+        ("How &lt;title&gt; is read", "How title is read"),
+        ("One <script>alert(1)</script> two", "One two"),
+    ],
+)
+def test_a_tag_that_never_ends_is_a_word(html, expected):
+    """A title on HTML keeps its words; a real script does not get into it."""
+    assert to_line(html) == expected
+
+
 @pytest.mark.parametrize(("html", "expected"), LINES)
 def test_one_line(html, expected):
     """Tags, entities of any depth, controls and tricks go; what only looks like a tag stays."""

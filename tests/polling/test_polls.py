@@ -182,6 +182,37 @@ def test_rule_05_a_429_without_a_time_is_an_hour_and_doubles(kit):
     asyncio.run(go())
 
 
+@pytest.mark.parametrize("time", ["Wed, 01 Jan 2020 00:00:00 GMT", "0", "-5"])
+def test_rule_05_a_429_that_says_at_once_is_one_without_a_time(kit, time):
+    """Rule 5: a Retry-After that is over already does not undo the hour that a 429 means."""
+
+    async def go():
+        async with reading(kit) as (site, reader):
+            site.answers["/feed"] = kit.answer(429, retry_after=time, date="Wed, 25 Feb 2026 06:23:00 GMT")
+            await reader.poll()
+            assert reader.wait_s >= 3600
+            assert reader.decision.hold
+
+    asyncio.run(go())
+
+
+def test_rule_10_an_address_with_a_login_stays_the_users(kit):
+    """Rule 10: a lasting redirect never replaces an address that holds a login: its target has none."""
+
+    async def go():
+        async with kit.Site() as site, Fetcher(kit.settings(), version="1") as fetcher:
+            url = site.url("/feed").replace("://", "://reader:secret@")
+            reader = kit.Reader(fetcher, url, NOW)
+            site.answers["/feed"] = kit.answer(301, location="/new")
+            site.answers["/new"] = kit.answer(body=kit.feed("One"))
+            for _ in range(3):
+                await reader.poll(days=5)
+            assert reader.state.url == url
+            assert site.asked[-1].values("authorization")
+
+    asyncio.run(go())
+
+
 def test_rule_06_jitter_is_a_tenth(kit):
     """Rule 6: jitter moves the next poll by up to ±10 % of the interval, and never before what the publisher asks for."""
 

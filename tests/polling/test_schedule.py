@@ -192,7 +192,9 @@ def test_backoff_is_monotone_and_bounded(state, failure, times):
 def test_only_rate_limits_hold_a_host(state, failure, jitter):
     """A hold names the host that answered, ends within 7 days, and comes with 429 and 503 alone."""
     decision = decide(state, failure, None, (), now=NOW, jitter=jitter, settings=SETTINGS)
-    asks = failure.reason is FailureReason.RATE_LIMITED and retry_after_s(failure.headers, NOW) != 0
+    # "Too many requests" and "come back at once" cannot both be meant: such a 429 counts as one without a time.
+    timed = failure.status == 429 or retry_after_s(failure.headers, NOW) != 0
+    asks = failure.reason is FailureReason.RATE_LIMITED and timed
     assert bool(decision.hold) == asks
     if decision.hold:
         assert decision.hold.host in failure.url

@@ -163,6 +163,10 @@ def test_counts_and_make_due(writer, desk):
     assert writer.due_count(NOW) == 3  # one was polled, one of the twin feeds waits for its first turn
     writer.make_due(now=NOW)
     assert writer.due_count(NOW) == 5
+    record_hold(desk, HostHold(writer.feed(DIENA).state.host, NOW + timedelta(hours=1), "429"))
+    writer.make_due(now=NOW)
+    assert writer.due_count(NOW) < 5  # nobody waits for a host that asked for a pause
+    assert writer.due_count(NOW) == len(writer.due(NOW, 10, per_host=10))
     assert writer.host_count == 4
     assert one == 1
 
