@@ -5,6 +5,7 @@ the same stories, also after a restart at any point.
 """
 
 import json
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
@@ -25,13 +26,15 @@ from aggregator.stories.scoring import Fit, Pairs
 __all__ = ["Clusterer", "RestoredMember"]
 
 JOIN_AT_ONCE: Final = 0.5  # log-odds from which a new item joins before a repair pass has looked at its neighbourhood
-CERTAINLY_NOT: Final = -1.0  # log-odds below which an edited item leaves its story with nowhere to go
+CERTAINLY_NOT: Final = (
+    -1.0
+)  # log-odds below which a story is no place for an item: an edited one leaves it for a story of its own
 KEEP_ITEMS: Final = (
     20_000  # so many stay live beyond the window: late items, a first poll that brings a fortnight at once
 )
 KEEP_WINDOWS: Final = 8  # but none for longer than so many windows
-DIRTY_AT_ONCE: Final = 5_000  # changed items looked at in one repair pass
-_FORMAT: Final = 1
+LOOKED_AT: Final = 5_000  # items looked at in one repair pass, at most
+_FORMAT: Final = 2
 
 
 class RestoredMember(Protocol):
@@ -71,6 +74,7 @@ class Clusterer:
         self._next = next_story_id
         self._cutoff = float("-inf")  # hours since the epoch: stories that ended before are no longer live
         self._dirty: set[int] = set()  # items that came or changed since they were last looked at by a repair
+        self._turn = 0  # the last of the unchanged items that a pass looked at
         self._revised: set[int] = set()  # items whose text changed: they are no one's original any more
 
     def __len__(self) -> int:
@@ -124,14 +128,21 @@ class Clusterer:
             return []
         return self._resettle(new, member.story_id)
 
-    def repair(self, now: datetime) -> list[Repair]:
+    def repair(self, now: datetime, *, everything: bool = False) -> list[Repair]:
         """Look at what changed since the last pass; merges, splits and moves in the order in which they were made.
 
-        At most DIRTY_AT_ONCE items are looked at; the rest waits for the next pass.
+        With `everything`, at what did not change too: worth an hourly pass, and one at the end of a stream. At most
+        LOOKED_AT items are looked at; changed ones beyond wait for the next pass, the others take turns.
         """
         self.expire(now)
-        looked_at = sorted(self._dirty)[:DIRTY_AT_ONCE]
+        looked_at = sorted(self._dirty)[:LOOKED_AT]
         self._dirty.difference_update(looked_at)
+        if everything and len(looked_at) < LOOKED_AT:
+            others = sorted(self._live.members.keys() - set(looked_at))
+            at = bisect_right(others, self._turn)
+            turn = (others[at:] + others[:at])[: LOOKED_AT - len(looked_at)]
+            self._turn = turn[-1] if turn else self._turn
+            looked_at = sorted(looked_at + turn)
         repairs: list[Repair] = []
         for story_ids in regions(self._pairs, looked_at):
             repairs += regroup(self._pairs, story_ids, self._new_id)
@@ -170,6 +181,7 @@ class Clusterer:
             "next_story_id": self._next,
             "cutoff_h": None if self._cutoff == float("-inf") else self._cutoff,
             "dirty": sorted(self._dirty),
+            "turn": self._turn,
             "revised": sorted(self._revised),
         }
         return json.dumps(state, separators=(",", ":")).encode()
@@ -189,6 +201,7 @@ class Clusterer:
             self._next = max(self._next, saved["next_story_id"])
             self._cutoff = float("-inf") if saved["cutoff_h"] is None else saved["cutoff_h"]
             self._dirty, self._revised = set(saved["dirty"]), set(saved["revised"])
+            self._turn = saved["turn"]
         for stored in members:
             if stored.item.item_id not in self._revised:
                 self._remember(stored.item)
@@ -240,6 +253,8 @@ class Clusterer:
     def _reasons(self, new: Profile, best: Fit | None) -> Mapping[str, float | int | str]:
         if best is None:
             return {"candidates": 0}
+        if best.evidence < CERTAINLY_NOT:
+            return {"mean": round(best.mean, 3), "best": round(best.best, 3), "members": best.members}
         spoke = self._pairs.explain(new, self._live.members[best.nearest_item_id].profile)
         return {"mean": round(best.mean, 3), "best": round(best.best, 3), "members": best.members, **spoke}
 

@@ -13,7 +13,7 @@ from aggregator.stories.clusterer import Clusterer
 from aggregator.stories.model import PairModel
 from aggregator.stories.quality import Scores, score
 
-__all__ = ["Evaluation", "LabelledItem", "evaluate", "read_labelled"]
+__all__ = ["Evaluation", "LabelledItem", "evaluate", "follow", "read_labelled"]
 
 Embed = Callable[[Sequence[StoryItem]], Sequence[Vector]]
 
@@ -91,7 +91,7 @@ def evaluate(
     """Group `items` as the daemon would, in the order of their time, and score the outcome.
 
     `vectors` gives embeddings by item id; what it lacks `embed` makes, and where there is neither words alone decide.
-    Repair passes run every `settings.repair_every_s` of the items' time, and once at the end.
+    Repair passes run every `settings.repair_every_s` of the items' time, and one over everything at the end.
     """
     ordered = sorted(items, key=lambda item: (item.at, item.id))
     stream = _as_stream(ordered, vectors or {}, embed)
@@ -102,11 +102,11 @@ def evaluate(
     repairs = 0
     for item in stream:
         if due is not None and item.at >= due:
-            repairs += _follow(placed, clusterer.repair(item.at))
+            repairs += follow(placed, clusterer.repair(item.at))
             due = item.at + every
         placed[item.item_id] = clusterer.add(item).story_id
     if stream:
-        repairs += _follow(placed, clusterer.repair(stream[-1].at))
+        repairs += follow(placed, clusterer.repair(stream[-1].at, everything=True))
     found = {item.id: placed[number] for number, item in enumerate(ordered, 1)}
     scores = None
     if ordered and all(item.cluster for item in ordered):
@@ -114,7 +114,7 @@ def evaluate(
     return Evaluation(found, scores, repairs)
 
 
-def _follow(placed: dict[int, int], repairs: Sequence[Repair]) -> int:
+def follow(placed: dict[int, int], repairs: Sequence[Repair]) -> int:
     """Carry `repairs` over to {item id: story id}; how many there were."""
     for repair in repairs:
         match repair:

@@ -112,6 +112,10 @@ def test_a_pass_merges_and_splits_what_changed_and_then_rests():
     follow(placed, [r for r in repairs if not (isinstance(r, Merge) and r.story_id not in placed.values())])
     assert placed[1] == placed[2] == 720 != placed[3]
     assert clusterer.repair(now) == []
+    live.move(3, 720)  # behind its back: nothing changed that a quick pass would look at
+    assert clusterer.repair(now) == []
+    assert clusterer.repair(now, everything=True) != []
+    assert live.members[3].story_id != 720
 
 
 @cache

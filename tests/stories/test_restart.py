@@ -41,7 +41,7 @@ def _play(items, restart_before):
             )
             clusterer.restore((Stored(i, placed[i.item_id], reprint) for i, reprint in rows.values()), state)
         if number % 20 == 19:
-            repairs = clusterer.repair(item.at)
+            repairs = clusterer.repair(item.at, everything=number % 40 == 39)
             follow(placed, repairs)
             log += repairs
         if number % 30 == 29:  # an edit of an earlier item
