@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aggregator.models import Assignment, Merge, Move, Repair, Split, StoryItem, Vector, iso
-from aggregator.store.connection import Store, connect
+from aggregator.store.connection import Store, connect, explained
 from aggregator.store.names import flag
 from aggregator.store.values import blob_of, story_item_of
 
@@ -114,8 +114,11 @@ class Stories(Store):
         with self._held():
             copy = connect(self.path, "ro", timeout_s=5)
         with closing(copy):
-            for row in copy.execute(_LIVE, parameters):
-                yield StoredMember(story_item_of(row), row["story_id"], row["reprint_of"], row["similarity"])
+            try:
+                for row in copy.execute(_LIVE, parameters):
+                    yield StoredMember(story_item_of(row), row["story_id"], row["reprint_of"], row["similarity"])
+            except sqlite3.Error as error:
+                raise explained(error, self.path) from error
 
     def lacking_vectors(self, model: str, since: datetime, limit: int) -> list[StoryItem]:
         """Items published since then that have no vector of this model, the newest first."""
