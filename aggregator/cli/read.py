@@ -44,14 +44,19 @@ def stories(
     """List the top stories: what several outlets tell, best first."""
     with app.reader() as reader:
         rows = reader.stories(utcnow() - since, limit, country, language, min_outlets)
+        heads = {head["story_id"]: head for head in reader.heads([row["story_id"] for row in rows])}
     for row in rows:
         row["story"] = f"s{row['story_id']}"
+        head = heads.get(row["story_id"], {})
+        row["reader_title"], row["reader_origin"] = head.get("reader_title"), head.get("reader_origin")
+        mark = " (machine translation)" if row["reader_origin"] == "machine" and row["reader_title"] else ""
+        row["headline"] = f"{row['reader_title'] or row['title']}{mark}"
     columns = [
         Column("story", "story", "right", "cyan"),
         Column("outlet_count", "outlets", "right"),
         Column("flags", "countries", narrow=True),
         Column("last_item_at", "latest (UTC)", style="dim"),
-        Column("title", "title", wrap=True),
+        Column("headline", "title", wrap=True),
     ]
     print_rows(rows, columns, as_json=as_json, none="no story of several outlets in this time; see `aggregator health`")
 
@@ -186,24 +191,27 @@ def _notes(page: Row) -> list[str]:
 
 
 def _print_story(page: Row) -> None:
+    head = page["head"] or {}
+    title, shown = plain_line(page["title"]), plain_line(head.get("reader_title") or page["title"])
+    machine = (
+        f" (machine translation by {plain_line(head['reader_model'] or 'an unnamed model')})"
+        if head.get("reader_origin") == "machine"
+        else ""
+    )
     counts = f"{page['item_count']} items, {page['outlet_count']} outlets, {page['country_count']} countries, {page['language_count']} languages"
     lines = [
         click.style(f"story s{page['story_id']}  {page['flags']}", dim=True),
-        click.style(plain_line(page["title"]), bold=True),
+        click.style(shown, bold=True) + (click.style(machine, dim=True) if shown != title else ""),
+        *([click.style(title, dim=True)] if shown != title else []),
         counts
         + (
             f"; first reported by {page['first_flag']} {page['first_reported_by']}" if page["first_reported_by"] else ""
         ),
         "",
     ]
-    head = page["head"]
     if head and (head["reader_summary"] or head["sentence"]):
-        machine = (
-            f" (machine translation by {plain_line(head['reader_model'] or '')})"
-            if head["reader_summary"] and head["reader_origin"] == "machine"
-            else ""
-        )
-        lines += [_wrapped(plain_line(head["reader_summary"] or head["sentence"])) + click.style(machine, dim=True), ""]
+        made = machine if head["reader_summary"] else ""
+        lines += [_wrapped(plain_line(head["reader_summary"] or head["sentence"])) + click.style(made, dim=True), ""]
     for added in page["digest"]:
         mark = ", machine translation" if added["origin"] == "machine" else ""
         lines.append(

@@ -4,7 +4,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -192,6 +192,11 @@ class Reader:
     def timeline(self, story_id: int) -> list[Row]:
         """The items of a story, the first to report first: rows of `story_timeline`."""
         return self.query("SELECT * FROM story_timeline WHERE story_id = ? ORDER BY published_at, item_id", (story_id,))
+
+    def heads(self, story_ids: Iterable[int]) -> list[Row]:
+        """Rows of `story_heads`, of stories that stand."""
+        sql = "SELECT h.* FROM json_each(?) AS j JOIN story_heads AS h ON h.story_id = j.value ORDER BY j.key"
+        return self.query(sql, (json.dumps(list(story_ids)),))
 
     def stories(
         self, since: datetime, limit: int, country: str | None = None, language: str | None = None, min_outlets: int = 2

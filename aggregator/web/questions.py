@@ -75,8 +75,7 @@ def masthead(reader: Reader, now: datetime) -> Row:
 
 def story_heads(reader: Reader, story_ids: Iterable[int]) -> dict[int, Row]:
     """Rows of `story_heads` by story."""
-    sql = "SELECT h.* FROM json_each(?) AS j JOIN story_heads AS h ON h.story_id = j.value"
-    return {row["story_id"]: row for row in reader.query(sql, (_list(story_ids),))}
+    return {row["story_id"]: row for row in reader.heads(story_ids)}
 
 
 def first_reports(reader: Reader, story_ids: Iterable[int]) -> dict[int, Row]:

@@ -7,6 +7,11 @@ import sys
 import unicodedata
 
 import pytest
+from newsroom import FEEDS, LATVIAN, Desk, article
+
+from aggregator.service.clock import utcnow
+from aggregator.store.enrichment import MadeTexts
+from aggregator.store.writer import open_writer
 
 
 def test_poll_says_what_it_did(news):
@@ -67,6 +72,26 @@ def test_the_summary_of_a_page_is_one_sentence(news):
     assert lines[2] == page["sentence"]
     assert "(summary: a sentence of the article)" in lines
     assert page["body"] or page["summary"] in lines
+
+
+def test_a_machines_words_are_marked_wherever_they_are_shown(tmp_path, aggregator):
+    """`stories`, `show STORY` and `show ITEM` print the reader's title, say that a machine made it, and keep the outlet's."""
+    path, now = tmp_path / "a.db", utcnow().replace(microsecond=0)
+    with open_writer(path, now=now) as writer:
+        writer.sync_feeds((FEEDS["lv"], FEEDS["et"]), now=now)
+        desk = Desk(writer, now)
+        desk.brings("lv", article("lv1", LATVIAN, "lv", now, summary="Uz prāmja izcēlies ugunsgrēks."))
+        ids = desk.brings("et", article("et1", "Parvlaev põles", "et", now))
+        story = desk.groups(ids["lv1"], ids["et1"])
+        made = MadeTexts("en", "Fire on a ferry", "A ferry burned.", "machine", "", "babel-7b")
+        writer.save_item_texts(ids["lv1"], made, now=now)
+    listed = aggregator("--database", path, "stories").stdout
+    assert listed.rstrip("\n").endswith("\tFire on a ferry (machine translation)")
+    told = aggregator("--database", path, "show", f"s{story}").stdout.splitlines()
+    assert told[1:3] == ["Fire on a ferry (machine translation by babel-7b)", LATVIAN]
+    assert "A ferry burned. (machine translation by babel-7b)" in told
+    other = aggregator("--database", path, "show", ids["et1"]).stdout.splitlines()
+    assert other[other.index(f"      {LATVIAN}") + 1] == "      Fire on a ferry (machine translation)"
 
 
 def test_why_an_item_is_in_its_story(news):

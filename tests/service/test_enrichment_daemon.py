@@ -86,6 +86,8 @@ def test_show_says_what_made_a_text(daemon):
     assert ARTICLES["ferry"][0][1] in told
     assert "machine translation by tiny-1/127.0.0.1" in told
     assert "from the article's page by trafilatura" in told
+    story = json.loads(daemon.run("show", str(number), "--json").stdout)["story_id"]
+    assert "(machine translation" in daemon.run("show", f"s{story}").stdout
     page = json.loads(daemon.run("show", str(number), "--json").stdout)
     assert (page["reader_origin"], page["text_origin"]) == ("machine", "page")
 

@@ -250,6 +250,7 @@ def test_made_texts_reach_the_reader_with_their_origin(told):
         assert [(s["item_id"], s["reader_origin"]) for s in reader.timeline(1)] == [(1, "machine"), (3, None)]
         head = reader.query("SELECT title, reader_title, reader_origin FROM story_heads WHERE story_id = 1")[0]
         assert head == {"title": "Prāmis uz sēkļa", "reader_title": "A ferry", "reader_origin": "machine"}
+        assert [h["reader_title"] for h in reader.heads([99, 1])] == ["A ferry"]
     assert [c[3]["texts"] for c in changes(writer, "enriched")] == [["title", "summary", "body"], ["title", "summary"]]
 
 
