@@ -212,5 +212,5 @@ class _Linear:
         self._weights = np.array([weights.get(name, 0.0) for name in FEATURES])
 
     def __call__(self, table: Floats) -> Floats:
-        result: Floats = 1 / (1 + np.exp(-(table @ self._weights + self._bias)))
+        result: Floats = 1 / (1 + np.exp(-np.clip(table @ self._weights + self._bias, -30, 30)))
         return result

@@ -281,7 +281,7 @@ def train(tables: list[Floats], sets: list[Set], *, lexical: bool) -> tuple[Floa
 
 
 def predict(table: Floats, weights: Floats, bias: float) -> Floats:
-    result: Floats = 1 / (1 + np.exp(-(table @ weights + bias)))
+    result: Floats = 1 / (1 + np.exp(-np.clip(table @ weights + bias, -30, 30)))
     return result
 
 
