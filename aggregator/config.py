@@ -39,6 +39,7 @@ __all__ = [
     "Retention",
     "Stories",
     "Translation",
+    "check_feed",
     "find_config",
     "load_config",
     "load_feeds",
@@ -320,16 +321,17 @@ def load_feeds(config: Config) -> list[FeedSpec]:
         for path in found:
             for number, raw in enumerate(_convert(path, _read_toml(path), _FeedFile).feed, 1):
                 where = f"{path}: [[feed]] number {number}"
-                feed = _convert(where, raw, _Feed)
-                if not _names_a_host(feed.url):
-                    raise ConfigError(f"{where}: url: {feed.url!r} names no host, or a port that there is not")
-                if feed.timezone and not _is_zone(feed.timezone) and _is_zone("Europe/Riga"):
-                    raise ConfigError(f"{where}: timezone: {feed.timezone!r} is no IANA name such as America/Chicago")
+                feed = _checked(where, raw)
                 if feed.url in seen:
                     raise ConfigError(f"{where}: url: {feed.url} is already in {seen[feed.url]}")
                 seen[feed.url] = where
                 specs.append(FeedSpec(**msgspec.structs.asdict(feed)))
     return specs
+
+
+def check_feed(spec: FeedSpec) -> None:
+    """Hold a feed from elsewhere to the rules of the catalogue. Raises ConfigError."""
+    _checked(spec.url, {name: getattr(spec, name) for name in _Feed.__struct_fields__})
 
 
 def toml_of_feeds(specs: Iterable[FeedSpec]) -> str:
@@ -343,10 +345,19 @@ def toml_of_feeds(specs: Iterable[FeedSpec]) -> str:
     return "\n".join(tables)
 
 
+def _checked(where: str, raw: Mapping[str, Any]) -> _Feed:
+    feed = _convert(where, raw, _Feed)
+    if not _names_a_host(feed.url):
+        raise ConfigError(f"{where}: url: {feed.url!r} names no host, or a port that there is not")
+    if feed.timezone and not _is_zone(feed.timezone) and _is_zone("Europe/Riga"):
+        raise ConfigError(f"{where}: timezone: {feed.timezone!r} is no IANA name such as America/Chicago")
+    return feed
+
+
 def _names_a_host(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        return bool(parts.hostname) and parts.port != 0
+        return bool(parts.hostname) and not re.search(r"\s", url) and parts.port != 0
     except ValueError:
         return False
 

@@ -12,8 +12,8 @@ import click
 from aggregator.cleaning import plain_line
 from aggregator.cli.app import App, pass_app
 from aggregator.cli.output import Column, json_option, print_rows, say
-from aggregator.config import Config, load_feeds
-from aggregator.errors import UsageError
+from aggregator.config import Config, check_feed, load_feeds
+from aggregator.errors import ConfigError, UsageError
 from aggregator.models import FeedSpec, iso
 from aggregator.service import logs
 from aggregator.service.clock import utcnow
@@ -91,6 +91,7 @@ def add(
         homepage=look.homepage if look else "",
         verified=look is not None,
     )
+    check_feed(spec)
     with app.writer() as writer:
         feed_id = writer.add_feed(spec, now=utcnow())
     say(
@@ -123,7 +124,10 @@ def _described(found: Found) -> str:
 def _host(url: str) -> str:
     from urllib.parse import urlsplit  # noqa: PLC0415
 
-    return (urlsplit(url).hostname or url).removeprefix("www.")
+    try:
+        return (urlsplit(url).hostname or url).removeprefix("www.")
+    except ValueError:
+        return url
 
 
 @feeds.command()
@@ -174,8 +178,9 @@ def import_(app: App, file: Path, country: str, language: str) -> None:
     with app.writer() as writer:
         for spec in specs:
             try:
+                check_feed(spec)
                 writer.add_feed(spec, now=utcnow())
-            except UsageError as error:
+            except (ConfigError, UsageError) as error:
                 say(f"left out: {error}")
             else:
                 added += 1

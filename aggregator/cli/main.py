@@ -64,4 +64,7 @@ def main() -> NoReturn:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGPIPE)
         sys.exit(1)
+    except OSError as error:  # a full disk under a redirected output, a folder that may not be written
+        click.echo(f"aggregator: {error}", err=True)
+        sys.exit(1)
     sys.exit(status if isinstance(status, int) else 0)

@@ -31,8 +31,8 @@ _MOST_SHOWN = 20
 def health(app: App, as_json: bool) -> None:
     """Say on one screen whether the daemon does its work, and which feeds want a look.
 
-    Exit status 1 when something is wrong with the program itself: it is behind or not running, most feeds fail, the disk is
-    nearly full, copies are old. For monitoring: `aggregator health --json`.
+    Exit status 1 when something is wrong with the program itself: there is no network, it is
+    behind (as when it does not run), most feeds fail, the disk is nearly full, copies are old. For monitoring: `aggregator health --json`.
     """
     now = utcnow()
     with app.reader() as reader:

@@ -113,6 +113,24 @@ def test_a_page_without_a_feed_is_refused(aggregator, site, config):
     assert listed(aggregator, config)[0]["url"] == f"{site}/missing"
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["https://[x"], "no host"),
+        (["no address at all"], "no host"),
+        (["https://a.example/", "--country", "Latvia"], "two capital letters"),
+        (["https://a.example/", "--language", "Latvian!"], "language tag"),
+        (["https://a.example/", "--timezone", "Mars/X"], "IANA name"),
+    ],
+)
+def test_what_the_catalogue_would_refuse_is_not_added(aggregator, config, words, says):
+    """`feeds add --no-check` holds a feed to the rules of the files: one line, exit status 2."""
+    done = aggregator("feeds", "add", "--no-check", *words, config=config)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
 def test_check_tells_feeds_from_others(aggregator, site, config):
     """`check` says what each address is and exits 1 when one is no feed; nothing is stored."""
     done = aggregator("feeds", "check", f"{site}/rss.xml", f"{site}/none", f"{site}/gone", "--json", config=config)

@@ -3,6 +3,9 @@
 import io
 import json
 import sqlite3
+import subprocess
+import sys
+from pathlib import Path
 
 import feedparser
 import pytest
@@ -62,6 +65,15 @@ def test_a_wrong_feed_is_explained(aggregator, tmp_path, line, words):
     assert done.returncode == 2
     assert len(done.stderr.strip().splitlines()) == 1
     assert all(word in done.stderr for word in ["f.toml: [[feed]] number 2: ", *words]), done.stderr
+
+
+def test_a_full_disk_under_the_output_is_one_line(news):
+    """What cannot be written where the output goes is said in one line, with exit status 1."""
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "aggregator", "--config", str(news.config), "stories", "--since", "7d"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines() == ["aggregator: [Errno 28] No space left on device"]
 
 
 def test_no_database_yet(aggregator, tmp_path):
