@@ -127,7 +127,9 @@ class Daemon:
             UPKEEP_EVERY_S, "maintain", self._guarded, "maintain", self._upkeep.run, first_s=_FIRST_UPKEEP_S
         )
         if self._notifier.watchdog_s:
-            self._ticks.every(max(0.5, self._notifier.watchdog_s / 4), "watchdog", self._watchdog)
+            self._ticks.every(
+                max(0.5, self._notifier.watchdog_s / 4), "watchdog", self._guarded, "watchdog", self._watchdog
+            )
         self._ticks.start()
 
     async def _jobs_end(self, within_s: float) -> None:
@@ -170,10 +172,20 @@ class Daemon:
     # --- the jobs -----------------------------------------------------------------------------------------------
 
     async def _guarded(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Run a job's work; what the database refuses is said once and tried again at the next tick."""
+        """Run a job's work, known by name while it runs; given up at the end, it is no news."""
         task = asyncio.current_task()
         if task is not None:
             self._jobs[name] = task
+        try:
+            await self._attempt(name, work)
+        except asyncio.CancelledError:
+            if not self._stop.is_set():
+                raise
+        finally:
+            self._jobs.pop(name, None)
+
+    async def _attempt(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """What goes wrong is said once and tried again at the next tick; damage ends the daemon."""
         try:
             await work()
         except StoreDamagedError as error:
@@ -191,8 +203,6 @@ class Daemon:
             self._errors.pop(name, None)
             if self._refused.pop(name, None):
                 event(log, logging.WARNING, "store_writable", f"{name}: the database takes writes again", job=name)
-        finally:
-            self._jobs.pop(name, None)
 
     async def _poll(self) -> None:
         counts = self._polled.add(await self._runtime.rounds.run_due(), time.monotonic())
