@@ -235,6 +235,8 @@ class Enrichment:
         if isinstance(result, PageFailed):
             if result.hold:
                 await self._store(self._writer.hold_host, result.hold)
+            if result.gone:
+                await self._store(self._writer.retract, [item.item_id], now=self._clock())
             wait = retry_in_s(item.attempts + 1, self._jitter()) if result.again else None
             retry = None if wait is None else self._clock() + timedelta(seconds=wait)
             call = replace(call, outcome="failed", detail=result.detail, retry_at=retry)

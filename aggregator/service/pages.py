@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import msgspec
@@ -37,11 +38,12 @@ _SERVER_ERROR = 500
 
 @dataclass(frozen=True, slots=True)
 class PageFailed:
-    """Why a page brought no text; `again`: another attempt may. `hold`: what its host asked for."""
+    """Why a page brought no text; `again`: another attempt may. `hold`: what its host asked for. `gone`: the outlet withdrew it."""
 
     detail: str
     again: bool = False
     hold: HostHold | None = None
+    gone: bool = False
 
 
 class Pages:
@@ -137,7 +139,7 @@ class Pages:
             hold = HostHold(host_of(result.url), until, result.detail)
             self._gate().hold(hold.host, hold.until)
         again = result.reason in _PASSING or (result.status or 0) >= _SERVER_ERROR
-        return PageFailed(result.detail, again=again, hold=hold)
+        return PageFailed(result.detail, again=again, hold=hold, gone=result.status == HTTPStatus.GONE)
 
     async def _get(self, url: str, delay_s: float = 0.0) -> FetchResult:
         """One request, when the host's turn has come."""

@@ -677,6 +677,21 @@ def test_walls_and_wrong_pages_are_not_stored(reading, site):
     assert "404" in told
 
 
+def test_an_article_that_is_gone_is_marked_as_withdrawn(reading, site):
+    """410 Gone says that the outlet took the article back: followers hear of it, what the feed said stays; a 404 says nothing."""
+    site.answers["/gone"] = (410, {}, "")
+    gone, missing = (
+        reading.poll(2, reading.item(2, path, f"Ferry aground, part {path}", url=f"{site.url}/{path}"))[0]
+        for path in ("gone", "missing")
+    )
+    with enriching(reading, config(), pages=True) as run:
+        assert run().failed == 2
+    assert reading.page(gone)["retracted_at"] == "2026-02-25T06:23:00Z"
+    assert reading.page(gone)["title"] == "Ferry aground, part gone"
+    assert reading.page(missing)["retracted_at"] is None
+    assert reading.rows("SELECT item_id FROM changes WHERE kind = 'retracted'") == [{"item_id": gone}]
+
+
 def test_a_host_that_asks_for_a_pause_gets_it_from_feeds_too(reading, site):
     """After a 429 the host is on hold in the database, where the polls of its feeds look; the page is read afterwards."""
     site.answers["/a"] = (429, {"Retry-After": "600"}, "")
