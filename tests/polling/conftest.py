@@ -117,7 +117,7 @@ def feed_of(*titles, head="", date="Wed, 25 Feb 2026 06:23:00 GMT"):
 
 def open_to_tests(**changes):
     """Settings with which the servers of the tests may be asked."""
-    return Fetching(**{"allow_networks": ("127.0.0.0/8", "::1/128"), "total_timeout_s": 5.0, **changes})
+    return Fetching(**{"allow_networks": ("127.0.0.0/8", "::1/128"), "total_timeout_s": 20.0, **changes})
 
 
 async def fetch_once(url, etag=None, last_modified=None, *, resolver=None, ssl_context=None, **changes):

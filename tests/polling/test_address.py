@@ -160,4 +160,4 @@ def test_a_slow_name_server_is_a_failure_of_that_feed_alone(kit):
 
     result = asyncio.run(kit.fetch("http://paper.feeds.test/", resolver=never, connect_timeout_s=0.3))
     assert result.reason is FailureReason.DNS
-    assert result.elapsed_s < 2
+    assert result.elapsed_s < 20  # of 60

@@ -21,12 +21,12 @@ def test_rule_06_requests_to_a_host_are_few_and_spaced(kit, per_host):
         nonlocal running, most
         running += 1
         most = max(most, running)
-        await asyncio.sleep(0.15)
+        await asyncio.sleep(0.8)
         running -= 1
         writer.write(kit.answer(body=b"<rss/>"))
 
     async def go():
-        gate = HostGate(per_host, 0.1)
+        gate = HostGate(per_host, 0.3)
         async with kit.Site({"/feed": slow}) as site, Fetcher(kit.settings(), version="1") as fetcher:
 
             async def poll():
@@ -34,12 +34,12 @@ def test_rule_06_requests_to_a_host_are_few_and_spaced(kit, per_host):
                     begun.append(time.monotonic())  # here: on its way to the server a busy machine may delay it
                     await fetcher.fetch(FetchRequest(site.url()))
 
-            await asyncio.gather(*(poll() for _ in range(6)))
+            await asyncio.gather(*(poll() for _ in range(4)))
 
     asyncio.run(go())
     gaps = [after - before for before, after in itertools.pairwise(begun)]
     assert most == per_host
-    assert min(gaps) > (0.23 if per_host == 1 else 0.09)
+    assert min(gaps) > (0.9 if per_host == 1 else 0.15)  # 1.1 and 0.3, less what a busy machine may blur
 
 
 def test_a_busy_host_keeps_nobody_else_waiting(kit):
@@ -53,7 +53,7 @@ def test_a_busy_host_keeps_nobody_else_waiting(kit):
         async with (
             kit.Site({"/feed": stall}) as slow,
             kit.Site({"/feed": kit.answer(body=b"<rss/>")}, address="127.0.0.2") as quick,
-            Fetcher(kit.settings(total_timeout_s=2.0), version="1") as fetcher,
+            Fetcher(kit.settings(total_timeout_s=20.0), version="1") as fetcher,
         ):
 
             async def poll(site):
@@ -70,7 +70,7 @@ def test_a_busy_host_keeps_nobody_else_waiting(kit):
             await asyncio.gather(*waiting, return_exceptions=True)
             return took
 
-    assert asyncio.run(go()) < 0.5
+    assert asyncio.run(go()) < 10  # half of what the first of the others takes
 
 
 def test_rule_05_a_hold_is_for_the_host_until_its_end():
@@ -115,7 +115,7 @@ def test_a_cancelled_wait_gives_its_place_to_the_next():
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(30):
             async with gate.slot("h"):
                 return True
 
