@@ -21,7 +21,7 @@ from aggregator.cli.app import App, pass_app
 from aggregator.cli.output import json_option, print_json, say
 from aggregator.config import Config, load_config, load_feeds, shipped_config_dir
 from aggregator.embedding import Embedder, open_embedder
-from aggregator.errors import NotFoundError
+from aggregator.errors import ConfigError, NotFoundError
 from aggregator.models import DueFeed, FeedSpec
 from aggregator.service import logs
 from aggregator.service.clock import utcnow
@@ -180,9 +180,19 @@ def introduce(config: Config, specs: list[FeedSpec], writer: Writer) -> Embedder
 
 def _write_default_config() -> Path:
     target = Path("config")
-    shipped = shipped_config_dir()
-    shutil.copytree(shipped, target, dirs_exist_ok=True)
+    try:
+        shutil.copytree(shipped_config_dir(), target, dirs_exist_ok=True, copy_function=_copy_new)
+    except OSError as error:
+        raise ConfigError(
+            f"no configuration found, and the default one cannot be written to {target.absolute()}: {error.strerror or error}; name one with --config"
+        ) from None
     return target / "aggregator.toml"
+
+
+def _copy_new(source: str, target: str) -> None:
+    """What is there already is somebody's, and stays."""
+    if not Path(target).exists():
+        shutil.copyfile(source, target)
 
 
 @click.command()

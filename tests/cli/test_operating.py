@@ -10,6 +10,8 @@ from pathlib import Path
 import feedparser
 import pytest
 
+from aggregator.cli.run import _write_default_config
+
 
 def test_check_config_says_what_is_there(news):
     """`check-config` counts feeds and countries and names the files."""
@@ -65,6 +67,28 @@ def test_a_wrong_feed_is_explained(aggregator, tmp_path, line, words):
     assert done.returncode == 2
     assert len(done.stderr.strip().splitlines()) == 1
     assert all(word in done.stderr for word in ["f.toml: [[feed]] number 2: ", *words]), done.stderr
+
+
+def test_the_default_configuration_takes_nothing_away(tmp_path, monkeypatch):
+    """Written into a folder `config` that is there already, it leaves the files of that folder as they are."""
+    mine = tmp_path / "config" / "feeds" / "baltics.toml"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("# mine\n")
+    monkeypatch.chdir(tmp_path)
+    assert _write_default_config() == Path("config/aggregator.toml")
+    assert mine.read_text() == "# mine\n"
+    assert (tmp_path / "config" / "feeds" / "nordics.toml").is_file()
+
+
+def test_no_place_for_the_default_configuration(aggregator, tmp_path, monkeypatch):
+    """Where it cannot be written, `run` says so in one line with exit status 2."""
+    (tmp_path / "config").write_text("a file, not a folder")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("aggregator.cli.app.find_config", lambda _given: None)  # whatever /etc/aggregator holds here
+    done = aggregator("run")
+    assert done.returncode == 2
+    assert "cannot be written" in done.stderr
+    assert "--config" in done.stderr
 
 
 def test_a_full_disk_under_the_output_is_one_line(news):
