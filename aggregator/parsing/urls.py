@@ -85,6 +85,16 @@ def canonical(url: str, original: str = "") -> str:
     tracking parameter, the others sorted, one form of percent-encoding, no AMP path, no trailing slash. `original` is
     what the entry itself names as its first address (feedburner:origLink, source): used when `url` is a proxy's.
     """
+    found = _canonical(url, original)
+    for _ in range(3):  # what normalising has laid bare is a redirector's address too
+        parts = urlsplit(found)
+        if not parts.hostname or _unwrapped(found, parts) == found:
+            break
+        found = _canonical(found, "")
+    return found
+
+
+def _canonical(url: str, original: str) -> str:
     url = absolute(url, "")
     for _ in range(3):
         if not url:
@@ -153,7 +163,9 @@ def _host(name: str) -> str:
             name = name.encode("idna").decode("ascii")
         except UnicodeError:
             name = quote(name).lower()  # no host, but the same one every time
-        name = "".join(name.split())  # IDNA makes a space of a no-break space
+        name = "".join(name.split()).rstrip(
+            "."
+        )  # IDNA makes a space of a no-break space, and a dot of an ideographic one
     return _MOBILE.sub("", name) if not name.startswith("www.gov.") else name
 
 
@@ -166,6 +178,8 @@ def _normal(parts: SplitResult) -> str:
     if not host:
         return ""
     if ":" in host:
+        if not re.fullmatch(r"[0-9a-f:.]+", host):  # with a zone, or none at all
+            return ""
         host = f"[{host}]"
     if port not in (None, 80, 443):
         host += f":{port}"

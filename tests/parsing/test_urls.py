@@ -180,6 +180,28 @@ pieces = st.sampled_from(
 )
 
 
+@pytest.mark.parametrize("url", ["https://[::1%\u3002]:99/x", "https://[fe80::1%25eth0]/x"])
+def test_what_is_no_host_has_no_canonical_form(url):
+    """An address of the sixth version with a zone names no public host, and is no error."""
+    assert canonical(url) == ""
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.com\u3002/a",
+        "https://x.cdn.ampproject.org//c/s/example.lv/a",
+        "https://x.cdn.ampproject.org./c/s/example.lv/a",
+        "https://news.google.com/rss/articles//CBMiK2h0dHBzOi8vZXhhbXBsZS5sdi8x?oc=5",
+    ],
+)
+def test_a_canonical_form_is_its_own(url):
+    """What normalising lays bare (a doubled slash, a dot behind the host) is seen the first time already."""
+    once = canonical(url)
+    assert once.startswith("https://example.")
+    assert canonical(once) == once
+
+
 @given(
     st.one_of(
         st.text(max_size=60),
