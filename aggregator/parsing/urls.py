@@ -175,7 +175,7 @@ def _normal(parts: SplitResult) -> str:
     except ValueError:
         return ""
     host = _host(parts.hostname or "")
-    if not host:
+    if not host or "[" in host or "]" in host:
         return ""
     if ":" in host:
         if not re.fullmatch(r"[0-9a-f:.]+", host):  # with a zone, or none at all

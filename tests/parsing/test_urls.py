@@ -180,9 +180,9 @@ pieces = st.sampled_from(
 )
 
 
-@pytest.mark.parametrize("url", ["https://[::1%\u3002]:99/x", "https://[fe80::1%25eth0]/x"])
+@pytest.mark.parametrize("url", ["https://[::1%\u3002]:99/x", "https://[fe80::1%25eth0]/x", "https://[::]@1]:99/x"])
 def test_what_is_no_host_has_no_canonical_form(url):
-    """An address of the sixth version with a zone names no public host, and is no error."""
+    """Brackets where none belong, and zones of addresses of the sixth version, name no public host and are no error."""
     assert canonical(url) == ""
 
 
