@@ -32,7 +32,11 @@ def feeds() -> None:
 
 @feeds.command("list")
 @click.option("--country", metavar="CODE", help="Only of this country: LV.")
-@click.option("--state", help="Only in this state: new, ok, failing, blocked, gone, off.")
+@click.option(
+    "--state",
+    type=click.Choice(["new", "ok", "failing", "blocked", "gone", "off"], case_sensitive=False),
+    help="Only in this state.",
+)
 @json_option
 @pass_app
 def list_(app: App, country: str | None, state: str | None, as_json: bool) -> None:
