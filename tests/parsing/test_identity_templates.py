@@ -53,3 +53,34 @@ def test_articles_that_share_a_link_are_told_apart(guid):
     titles = ["Wii on sale", "Telecom fair in Hong Kong", "A robot that walks"]
     entries = [(t, "page", guid, f"Mon, {9 + n} Feb 2026 06:20:00 GMT", "") for n, t in enumerate(titles)]
     assert new_titles(*entries) == titles
+
+
+def later(old, new):
+    """What a second poll makes of `new` when the first brought `old`, under the same guid; both (title, link, text)."""
+    from aggregator.models import Known, KnownItem
+
+    def item(title, link, text):
+        entry = ENTRY.format(
+            title=title,
+            link=link,
+            guid="<guid isPermaLink='false'>7</guid>",
+            date="Wed, 25 Feb 2026 06:00:00 GMT",
+            text=text,
+        )
+        body = f'<rss version="2.0"><channel><title>A</title><link>https://a.example/</link>{entry}</channel></rss>'
+        return parse(ParseJob(body.encode(), "https://a.example/rss", NOW), Limits()).items[0]
+
+    was, now = item(*old), item(*new)
+    known = KnownItem(
+        1, was.canonical_url, was.title, was.title_key, was.summary, was.body, was.published_at, NOW, was.content_hash
+    )
+    return type(resolve([now], Known(by_guid={now.guid: known}), now=NOW)[0]).__name__
+
+
+def test_a_guid_that_is_used_again():
+    """A guid with another link and title is a new article, a daily form too; a reworded or moved one stays the same."""
+    old = ("Weather for Wednesday in Riga", "w/1", "Sunny, 5 degrees.")
+    assert later(old, ("Weather for Thursday in Riga", "w/2", "Sunny, 7 degrees.")) == "NewItem"
+    assert later(old, ("A new bridge over the Venta", "b/9", "It opens today.")) == "NewItem"
+    assert later(old, ("Weather on Wednesday: sun over Riga", "w/1", "Sunny, 5 degrees.")) == "EditedItem"
+    assert later(old, ("Weather for Wednesday in Riga", "w/1-new", "Sunny, 5 degrees.")) == "SameItem"
