@@ -26,7 +26,7 @@ Serials = NDArray[np.uint32]
 class Candidates:
     """The live items, to be searched by profile. `lexical` and `dense` are the most each index gives."""
 
-    def __init__(self, *, lexical: int = 32, dense: int = 40) -> None:
+    def __init__(self, *, lexical: int = 32, dense: int = 32) -> None:
         self._most_lexical, self._most_dense = lexical, dense
         self._next = 0  # serial number of the next item: postings stay sorted by it
         self._serials: dict[int, int] = {}

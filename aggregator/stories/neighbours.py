@@ -21,7 +21,7 @@ from aggregator.stories.features import Profile
 __all__ = ["Neighbours"]
 
 ANCHOR_EVERY: Final = 256
-VISITED: Final = 4096
+VISITED: Final = 3072
 CODE_MOST: Final = 127  # a vector is stored as whole numbers up to this …
 CODE_SPREAD: Final = (
     5.0  # … which stands for so many times the size that a number of a vector of length 1 has on average

@@ -76,9 +76,10 @@ class Pairs:
         near = self.neighbours(profile)
         known = {item_id: chance for chance, item_id in near}
         best: dict[int, tuple[float, int]] = {}
-        for chance, item_id in near:
-            if len(best) < STORIES_LOOKED_AT and evidence(chance, 1, 1, len(self.live.members)) >= WORTH_A_LOOK:
-                best.setdefault(self.live.members[item_id].story_id, (chance, item_id))
+        for chance, item_id in near:  # the likeliest first
+            if len(best) == STORIES_LOOKED_AT or evidence(chance, 1, 1, len(self.live.members)) < WORTH_A_LOOK:
+                break
+            best.setdefault(self.live.members[item_id].story_id, (chance, item_id))
         voices = {story_id: self._voices(story_id, profile) for story_id in best}
         unknown = [m for members in voices.values() for m in members if m.item_id not in known]
         chances = self.probabilities(profile, unknown).tolist()
