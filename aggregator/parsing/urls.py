@@ -17,6 +17,7 @@ from aggregator.parsing.tracking import is_tracking
 __all__ = ["absolute", "canonical", "is_site_root"]
 
 _MAX: Final = 4096  # characters; what is longer is cut off before anything looks at it
+_AGAIN: Final = 8  # passes at most; made-up addresses took three
 _ABSOLUTE: Final = re.compile(r"https?://[A-Za-z0-9.-]{1,255}(?::[0-9]{1,5})?(?:[/?#][!#-;=?-Z_a-z~\[\]]*)?\Z")
 _PLAIN_PATH: Final = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?\Z")
 _SCHEME: Final = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
@@ -86,11 +87,11 @@ def canonical(url: str, original: str = "") -> str:
     what the entry itself names as its first address (feedburner:origLink, source): used when `url` is a proxy's.
     """
     found = _canonical(url, original)
-    for _ in range(3):  # what normalising has laid bare is a redirector's address too
-        parts = urlsplit(found)
-        if not parts.hostname or _unwrapped(found, parts) == found:
+    for _ in range(_AGAIN):  # what normalising has laid bare may be a redirector's address, or normalised further
+        again = _canonical(found, "") if found else ""
+        if again == found:
             break
-        found = _canonical(found, "")
+        found = again
     return found
 
 
@@ -186,9 +187,9 @@ def _normal(parts: SplitResult) -> str:
     path = _path(parts.path)
     query = _query(parts.query)
     if (
-        parts.fragment.startswith("!") and not query and path in ("", "/")
+        len(parts.fragment) > 1 and parts.fragment.startswith("!") and not query and path in ("", "/")
     ):  # the article is named in the fragment (old AJAX sites)
-        query = "_escaped_fragment_=" + _percent(parts.fragment[1:], "/=&")
+        query = _query("_escaped_fragment_=" + _percent(parts.fragment[1:], "/=&"))
     rest = path + (f"?{query}" if query else "")
     if len(rest) > _MAX // 2:  # no article's; percent-encoding made it grow
         rest = f"/{hashlib.blake2b(rest.encode(), digest_size=16).hexdigest()}"

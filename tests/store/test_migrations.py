@@ -51,6 +51,10 @@ def test_kill_9_in_a_migration_leaves_the_file_as_it_was(big):
     before = facts(big)
     assert before == {"version": SCHEMA_VERSION, "new column": False, "items": ITEMS, "edited": 0, "check": "ok"}
     after = {**before, "version": SCHEMA_VERSION + 1, "new column": True, "edited": ITEMS}
+    taken = {
+        **after,
+        "version": SCHEMA_VERSION,
+    }  # the step is committed; the views and the number come in the next transaction
     for wait in (0.0, 0.05, 0.2, "done"):
         child = subprocess.Popen([sys.executable, SCRIPT, "--child", big], stdout=-1, text=True)
         assert child.stdout.readline() == "begun\n"
@@ -60,8 +64,9 @@ def test_kill_9_in_a_migration_leaves_the_file_as_it_was(big):
             time.sleep(wait)
             child.kill()
             child.communicate()
-            assert facts(big) in (before, after)
-            if facts(big) == after:  # a quick machine: it had committed before the kill
+            assert facts(big) in (before, taken, after)
+            if facts(big) != before:  # a quick machine: the step was committed before the kill; a start does the rest
+                subprocess.run([sys.executable, SCRIPT, "--child", big], check=True)
                 break
     assert facts(big) == after
 
