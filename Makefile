@@ -13,7 +13,7 @@ demo: $(VENV)/.runtime  ## no internet needed: bundled sample feeds, the real da
 	$(BIN)/aggregator demo $(ARGS)
 
 test: $(VENV)/.dev  ## install what the tests need and run them all
-	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest $(ARGS)
 
 test-slow: $(VENV)/.dev  ## the tests that take minutes: fifty kills, networks that come and go
 	$(BIN)/python -m pytest -m slow $(ARGS)
