@@ -283,6 +283,9 @@ class ParsePool:
             ours.close()
             await self._lost(template)
             raise _Gone(str(error)) from None
+        except BaseException:  # a cancellation: nothing half made is left behind
+            ours.close()
+            raise
         self._pause_s = 0.0
         return _Worker(pid, reader, writer)
 
