@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -126,8 +127,6 @@ def _described(found: Found) -> str:
 
 
 def _host(url: str) -> str:
-    from urllib.parse import urlsplit  # noqa: PLC0415
-
     try:
         return (urlsplit(url).hostname or url).removeprefix("www.")
     except ValueError:

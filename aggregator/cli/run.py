@@ -248,6 +248,6 @@ async def _once(
         rounds = runtime.rounds
         polled = await (rounds.run_these([feed]) if feed else rounds.run_all_due())
         grouped = await runtime.grouping.round()
-        repaired = await runtime.grouping.repair()
+        repaired = await runtime.grouping.repair(everything=True)
         await runtime.enrichment.round()
     return polled, GroupingCounts(grouped.items, grouped.joined, repaired.changed)

@@ -37,6 +37,7 @@ _LATE_S = 60
 _FIRST_UPKEEP_S = 120.0  # a daemon that is started again every few minutes makes copies too
 _DRAIN_S = 3.0
 _FIXED = ("database", "embedding", "reader")  # tables of the configuration that are read at the start only
+_EVERYTHING_EVERY_S = 3600.0  # between two repair passes that look at unchanged items too
 _STUCK_S = 120.0  # without a step of any stage that has work: the watchdog is no longer fed
 
 
@@ -73,6 +74,7 @@ class Daemon:
         self._opened = self._identity()
         self._failure: AggregatorError | None = None
         self._refused: dict[str, float] = {}
+        self._everything_at = 0.0  # monotonic
         self._errors: dict[str, str] = {}  # by job: the one that was said last, until it runs well
         self._jobs: dict[str, asyncio.Task[None]] = {}
         self._tally = tally or Tally()
@@ -223,7 +225,10 @@ class Daemon:
             await self._status()
 
     async def _repair(self) -> None:
-        counts = await self._runtime.grouping.repair()
+        everything = time.monotonic() >= self._everything_at
+        counts = await self._runtime.grouping.repair(everything=everything)
+        if everything:
+            self._everything_at = time.monotonic() + _EVERYTHING_EVERY_S
         if counts.changed:
             event(
                 log,

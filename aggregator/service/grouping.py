@@ -93,13 +93,16 @@ class Grouping:
             raise
         return replace(counts, elapsed_s=time.monotonic() - began)
 
-    async def repair(self) -> GroupingCounts:
-        """Look over the live stories: merge what grew together, split what fell apart. Raises StoreError."""
+    async def repair(self, *, everything: bool = False) -> GroupingCounts:
+        """Look over the live stories: merge what grew together, split what fell apart. Raises StoreError.
+
+        With `everything`, over some that did not change, too.
+        """
         began = time.monotonic()
         try:
             async with self._turn:
                 clusterer = await self._ready()
-                done = await self._mind(self._repaired, clusterer)
+                done = await self._mind(self._repaired, clusterer, everything)
                 await self._store(
                     self._writer.apply_repairs, done.repairs, leads=done.leads, states=done.states, now=self._clock()
                 )
@@ -208,9 +211,8 @@ class Grouping:
                 repairs += clusterer.revise(item)
         return self._complete(clusterer, assignments, repairs)
 
-    def _repaired(self, clusterer: Clusterer) -> "_Decisions":
-        clusterer.expire(self._clock())
-        return self._complete(clusterer, [], clusterer.repair(self._clock()))
+    def _repaired(self, clusterer: Clusterer, everything: bool) -> "_Decisions":
+        return self._complete(clusterer, [], clusterer.repair(self._clock(), everything=everything))
 
     def _complete(self, clusterer: Clusterer, assignments: list[Assignment], repairs: list[Repair]) -> "_Decisions":
         """The decisions with the lead items of the stories they change, and what the clusterer must remember."""

@@ -34,6 +34,7 @@ KEEP_ITEMS: Final = (
 )
 KEEP_WINDOWS: Final = 8  # but none for longer than so many windows
 LOOKED_AT: Final = 5_000  # items looked at in one repair pass, at most
+UNCHANGED_LOOKED_AT: Final = 1_000  # of them unchanged ones: about ten seconds
 _FORMAT: Final = 2
 
 
@@ -132,7 +133,8 @@ class Clusterer:
         """Look at what changed since the last pass; merges, splits and moves in the order in which they were made.
 
         With `everything`, at what did not change too: worth an hourly pass, and one at the end of a stream. At most
-        LOOKED_AT items are looked at; changed ones beyond wait for the next pass, the others take turns.
+        LOOKED_AT items are looked at, UNCHANGED_LOOKED_AT of them unchanged; changed ones beyond wait for the next pass, the
+        others take turns.
         """
         self.expire(now)
         looked_at = sorted(self._dirty)[:LOOKED_AT]
@@ -140,7 +142,7 @@ class Clusterer:
         if everything and len(looked_at) < LOOKED_AT:
             others = sorted(self._live.members.keys() - set(looked_at))
             at = bisect_right(others, self._turn)
-            turn = (others[at:] + others[:at])[: LOOKED_AT - len(looked_at)]
+            turn = (others[at:] + others[:at])[: min(UNCHANGED_LOOKED_AT, LOOKED_AT - len(looked_at))]
             self._turn = turn[-1] if turn else self._turn
             looked_at = sorted(looked_at + turn)
         repairs: list[Repair] = []

@@ -85,7 +85,7 @@ def test_an_edit_moves_an_item(clusterer):
     """An item whose new text tells another event leaves its story for that one; a single one merges its story into it."""
     placed = {i.item_id: clusterer.add(i).story_id for i in (
         item(1, FERRY, FERRY_TEXT), item(2, FERRY_AGAIN, FERRY_AGAIN_TEXT), item(3, BUDGET, BUDGET_TEXT),
-        item(4, "Pancake recipes for a rainy Sunday", "Flour, eggs, milk and a little patience.", country="NZ"),
+        item(4, "Pancake recipes for a rainy Sunday", "Flour, eggs, milk and a little patience."),
     )}  # fmt: skip
     assert placed[1] == placed[2]
     assert len(set(placed.values())) == 3
