@@ -102,7 +102,8 @@ class Reader:
         """Open the file at `path`."""
         self.path = path
         self._frozen: tuple[int, ...] | None = None  # what the file looked like when it was opened as immutable
-        self._file = self._identity()  # which file is open: another one may be put in its place by a rename
+        # Which file is open: a rename may put another one in its place.
+        self._file: tuple[int, ...] | None = self._identity()
         self._connection = self._open()
 
     def close(self) -> None:
@@ -288,7 +289,9 @@ class Reader:
 
     def _reopen(self) -> None:
         self._connection.close()
-        self._file, file = None, self._identity()  # before it is opened: replaced in between, it is opened once more
+        # Looked at before it is opened: replaced in between, it is opened once more. `()` is no file's identity, not even
+        # that of a missing one: if it cannot be opened now, the closed connection is not used when asked again.
+        self._file, file = (), self._identity()
         self._connection = self._open()
         self._file = file
 

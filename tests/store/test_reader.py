@@ -100,3 +100,16 @@ def test_another_file_put_in_its_place_is_read_from_then_on(path, tmp_path):
         other.replace(path)
         assert reader.query("SELECT value FROM meta WHERE key = 'marker'") == [{"value": "second"}]
         assert reader.use(lambda connection: connection.execute("SELECT 1").fetchone()[0]) == 1
+
+
+def test_a_file_that_is_away_is_said_to_be_each_time_until_it_is_back(path, tmp_path):
+    """While the file is moved away every question gets the same clear answer, and a right one once it is back."""
+    with open_reader(path) as reader:
+        path.rename(tmp_path / "away.db")
+        for _ in range(3):
+            with pytest.raises(StoreError, match="no such database"):
+                reader.query("SELECT 1 AS n")
+            with pytest.raises(StoreError, match="no such database"):
+                list(reader.each("SELECT 1 AS n"))
+        (tmp_path / "away.db").rename(path)
+        assert reader.query("SELECT 1 AS n") == [{"n": 1}]

@@ -184,8 +184,8 @@ def test_the_pages_are_there_whatever_happens_to_the_file(tmp_path):
 
         path.rename(tmp_path / "away.db")
         assert httpx.get(address + "/").status_code == 503
-        # Datasette's own page: by our words, or, when it was in the middle of opening the file, by SQLite's.
-        assert httpx.get(address + "/aggregator/items").status_code in (500, 503)
+        for _ in range(3):  # Datasette's own page
+            assert httpx.get(address + "/aggregator/items").status_code == 503
         (tmp_path / "away.db").rename(path)
         told(address)
 
