@@ -301,6 +301,9 @@ def load_config(path: Path) -> Config:
             ) from None
     if config.polling.floor_s > config.polling.ceiling_s:
         raise ConfigError(f"{path}: [polling] floor_s: {config.polling.floor_s} is above ceiling_s")
+    for name in ("url", "model"):
+        if config.embedding.backend == "openai" and not getattr(config.embedding, name):
+            raise ConfigError(f'{path}: [embedding] {name}: wanted with backend = "openai"; see config/aggregator.toml')
     return msgspec.structs.replace(config, source=str(path))
 
 

@@ -11,6 +11,7 @@ import click
 from aggregator.cleaning import plain, plain_line
 from aggregator.cli.app import App, Duration, pass_app
 from aggregator.cli.output import Column, json_option, print_json, print_rows
+from aggregator.cli.why import in_words
 from aggregator.errors import NotFoundError, UsageError
 from aggregator.service.clock import utcnow
 from aggregator.store.reader import Reader
@@ -240,10 +241,8 @@ def _told(row: Row, item_id: int) -> list[str]:
 def _why_lines(why: Row | None, indent: str = "") -> list[str]:
     if not why:
         return []
-    told = ", ".join(f"{name} {value}" for name, value in why.items())
-    return [
-        click.style(textwrap.fill(f"why: {told}", _WIDTH, initial_indent=indent, subsequent_indent=indent), dim=True)
-    ]
+    told = f"why: {in_words(why)}"
+    return [click.style(textwrap.fill(told, _WIDTH, initial_indent=indent, subsequent_indent=indent), dim=True)]
 
 
 def _best(page: Row, what: str) -> str:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from aggregator.models import iso
 from aggregator.store.catalogue import Catalogue
-from aggregator.store.fulltext import add_to_index, remove_from_index
+from aggregator.store.fulltext import IndexChanges
 from aggregator.store.stories import SHORT_SUMMARY, Stories
 
 __all__ = ["Call", "Enrichment", "MadeTexts", "PageText", "Spent", "Task", "Waiting"]
@@ -200,15 +200,17 @@ class Enrichment(Catalogue, Stories):
         ).fetchone()
         if row is None:
             return False
-        remove_from_index(db, item_id)
+        index = IndexChanges()
+        index.remove(db, item_id)
+        index.put(item_id, row["title"], row["summary"], page.body)
         db.execute(_BODY, (item_id, page.body, page.body_html, page.model, iso(now)))
-        add_to_index(db, item_id, row["title"], row["summary"], page.body)
         tags = json.dumps(page.tags, ensure_ascii=False) if page.tags else ""
         db.execute(_METADATA, (page.author, page.image_url, tags, item_id))
         if len(row["summary"]) < SHORT_SUMMARY:
             db.execute("DELETE FROM vectors WHERE item_id = ?", (item_id,))
             self.wait_again(db, item_id)
         db.execute(_CHANGE, (iso(now), item_id, None, json.dumps({"texts": ["body"]})))
+        index.write(db)
         return True
 
     def _put_item_texts(self, db: sqlite3.Connection, item_id: int, texts: MadeTexts, now: datetime) -> bool:

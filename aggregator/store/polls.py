@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,7 +25,7 @@ from aggregator.models import (
 )
 from aggregator.store.catalogue import Catalogue, put_feed_change, put_state
 from aggregator.store.connection import BUSY_TIMEOUT_S
-from aggregator.store.fulltext import add_to_index, remove_from_index
+from aggregator.store.fulltext import IndexChanges
 from aggregator.store.stories import Stories
 from aggregator.store.values import short_hash
 
@@ -155,21 +155,24 @@ class Polls(Catalogue, Stories):
         new: list[int] = []
         edited: list[int] = []
         ids: list[int] = []  # of the items, by resolution
+        index = IndexChanges()
         with self.transaction() as db:
+            for language in {r.item.language for r in record.resolutions}:
+                self.ensure_language(db, language)
             for resolution in record.resolutions:
                 match resolution:
                     case NewItem(item):
-                        item_id = self._add_item(db, record, item, now)
+                        item_id = _add_item(db, index, record, item, iso(now))
                         new.append(item_id)
                     case EditedItem(item_id, item, changed):
-                        if self._edit_item(db, item_id, item, changed, now):
+                        if self._edit_item(db, index, item_id, item, changed, now):
                             edited.append(item_id)
-                    case SameItem(item_id, item):
+                    case SameItem(item_id, _):
                         pass
-                    case Duplicate(of, item):
+                    case Duplicate(of, _):
                         item_id = ids[of]
                 ids.append(item_id)
-                _put_sighting(db, record.feed_id, item_id, item, now)
+            db.executemany(_SIGHTING, _sighting_rows(record, ids, iso(now)))
             before = db.execute("SELECT state FROM feed_state WHERE feed_id = ?", (record.feed_id,)).fetchone()
             put_state(db, record.state)
             if before is not None and before[0] != record.state.state:
@@ -180,6 +183,7 @@ class Polls(Catalogue, Stories):
             if record.hold:
                 db.execute(_HOLD, (record.hold.host, iso(record.hold.until), record.hold.reason))
             db.execute(_POLL, _poll_row(record, len(new), len(edited)))
+            index.write(db)
         return PollCounts(len(new), len(edited), tuple(new), tuple(edited))
 
     def retract(self, item_ids: Iterable[int], *, now: datetime) -> None:
@@ -199,6 +203,7 @@ class Polls(Catalogue, Stories):
         """
         emptied = 0
         stories: dict[int, None] = {}
+        index = IndexChanges()
         with self.transaction() as db:
             for item_id in item_ids:
                 row = db.execute("SELECT pruned_at FROM items WHERE item_id = ?", (item_id,)).fetchone()
@@ -206,7 +211,7 @@ class Polls(Catalogue, Stories):
                     continue
                 story = db.execute("SELECT story_id FROM story_items WHERE item_id = ?", (item_id,)).fetchone()
                 put_item_change(db, "pruned", item_id, now)
-                remove_from_index(db, item_id)
+                index.remove(db, item_id)
                 for table in _PRUNED:
                     db.execute(f"DELETE FROM {table} WHERE item_id = ?", (item_id,))  # noqa: S608  names of our own
                 db.execute(_EMPTY, (iso(now), item_id))
@@ -219,6 +224,7 @@ class Polls(Catalogue, Stories):
                 db.execute(
                     "DELETE FROM stories WHERE story_id = ? AND item_count = 0 AND merged_into IS NULL", (story_id,)
                 )
+            index.write(db)
         return emptied
 
     def checkpoint(self, *, truncate: bool = False) -> None:
@@ -249,42 +255,31 @@ class Polls(Catalogue, Stories):
             for row in self.connection.execute(sql, parameters)
         }
 
-    def _add_item(self, db: sqlite3.Connection, record: PollRecord, item: Item, now: datetime) -> int:
-        at = iso(now)
-        cursor = db.execute(
-            _NEW_ITEM,
-            (record.outlet_id, record.feed_id, self.ensure_language(db, item.language), iso(item.published_at),
-             item.date_source, at, item.title, item.summary, item.url, item.canonical_url, item.author, item.image_url,
-             _json(item.tags), item.published_raw, item.content_hash, item.title_key, short_hash(item.title_key)),
-        )  # fmt: skip
-        item_id = int(cursor.lastrowid or 0)
-        if item.body:
-            db.execute(_BODY, (item_id, item.body, item.body_html, at))
-        add_to_index(db, item_id, item.title, item.summary, item.body)
-        db.execute("INSERT INTO to_cluster VALUES (?)", (item_id,))
-        sql = "INSERT INTO changes (at, kind, item_id, feed_id) VALUES (?, 'new', ?, ?)"
-        db.execute(sql, (at, item_id, record.feed_id))
-        return item_id
-
     def _edit_item(
-        self, db: sqlite3.Connection, item_id: int, item: Item, changed: tuple[str, ...], now: datetime
+        self,
+        db: sqlite3.Connection,
+        index: IndexChanges,
+        item_id: int,
+        item: Item,
+        changed: tuple[str, ...],
+        now: datetime,
     ) -> bool:
         """Keep the old texts as a revision and store the new ones; False for an item that retention emptied."""
         if not db.execute("SELECT 1 FROM items WHERE item_id = ? AND pruned_at IS NULL", (item_id,)).fetchone():
             return False
         at = iso(now)
         db.execute(_REVISION, (at, json.dumps(changed), item_id))
-        remove_from_index(db, item_id)
+        index.remove(db, item_id)
         db.execute(
             _EDIT_ITEM,
-            (self.ensure_language(db, item.language), iso(item.published_at), item.date_source, item.title, item.summary,
+            (item.language, iso(item.published_at), item.date_source, item.title, item.summary,
              item.url, item.author, item.image_url, _json(item.tags), item.published_raw, item.content_hash,
              item.title_key, short_hash(item.title_key), at, item_id),
         )  # fmt: skip
         if item.body and "body" in changed:
             db.execute(_BODY, (item_id, item.body, item.body_html, at))
         body = db.execute("SELECT body FROM bodies WHERE item_id = ?", (item_id,)).fetchone()
-        add_to_index(db, item_id, item.title, item.summary, body[0] if body else "")
+        index.put(item_id, item.title, item.summary, body[0] if body else "")
         if "title" in changed or "summary" in changed:
             db.execute("DELETE FROM vectors WHERE item_id = ?", (item_id,))
             self.wait_again(db, item_id)
@@ -306,11 +301,27 @@ def put_item_change(
     )
 
 
-def _put_sighting(db: sqlite3.Connection, feed_id: int, item_id: int, item: Item, now: datetime) -> None:
-    guid = None if item.guid == item.url else item.guid
-    db.execute(
-        _SIGHTING, (feed_id, short_hash(item.guid), item_id, guid, item.entry_digest, item.content_hash, iso(now))
-    )
+def _add_item(db: sqlite3.Connection, index: IndexChanges, record: PollRecord, item: Item, at: str) -> int:
+    cursor = db.execute(
+        _NEW_ITEM,
+        (record.outlet_id, record.feed_id, item.language, iso(item.published_at), item.date_source, at, item.title,
+         item.summary, item.url, item.canonical_url, item.author, item.image_url, _json(item.tags), item.published_raw,
+         item.content_hash, item.title_key, short_hash(item.title_key)),
+    )  # fmt: skip
+    item_id = int(cursor.lastrowid or 0)
+    if item.body:
+        db.execute(_BODY, (item_id, item.body, item.body_html, at))
+    index.put(item_id, item.title, item.summary, item.body)
+    db.execute("INSERT INTO to_cluster VALUES (?)", (item_id,))
+    sql = "INSERT INTO changes (at, kind, item_id, feed_id) VALUES (?, 'new', ?, ?)"
+    db.execute(sql, (at, item_id, record.feed_id))
+    return item_id
+
+
+def _sighting_rows(record: PollRecord, item_ids: Iterable[int], at: str) -> Iterator[tuple[Any, ...]]:
+    for item_id, item in zip(item_ids, (r.item for r in record.resolutions), strict=True):
+        guid = None if item.guid == item.url else item.guid
+        yield (record.feed_id, short_hash(item.guid), item_id, guid, item.entry_digest, item.content_hash, at)
 
 
 def _poll_row(record: PollRecord, new: int, edited: int) -> tuple[Any, ...]:

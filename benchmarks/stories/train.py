@@ -38,6 +38,7 @@ ALIKE = 0.6  # cosine of titles and of texts from which two items may well be of
 NEGATIVE_WEIGHT = 0.5  # more, and an outlet's own follow-ups are lost; less, and a feed of one theme clots
 SHRINK = 30  # as in Statistics: items that the mean of all counts for in a language's mean
 CUTS = np.round(np.arange(0.1, 0.9, 0.04), 2)
+STOP = 1e-7  # Newton steps smaller than this
 DENSE = ("dense", "dense2", "same_dense", "outlet_dense")  # features that need vectors
 
 Floats = NDArray[np.float64]
@@ -216,17 +217,29 @@ def fit(table: Floats, same: NDArray[np.bool_], weight: Floats, *, ridge: float 
     penalty = np.full(x.shape[1], ridge)
     penalty[-1] = 0.0
     w = np.zeros(x.shape[1])
+    loss = _loss(x @ w, same, weight)
     for _ in range(60):
-        p = 1 / (1 + np.exp(-np.clip(x @ w, -30, 30)))
+        p = 1 / (1 + np.exp(-x @ w))
         step = np.linalg.solve(
             (x * (weight * p * (1 - p))[:, None]).T @ x + np.diag(penalty + 1e-9),
             x.T @ (weight * (same - p)) - penalty * w,
         )
-        w += step
-        if np.abs(step).max() < 1e-7:
+        # A full step may overshoot where nearly all pairs are sure already, and then the next ones diverge: halve it.
+        while True:
+            ahead = w + step
+            found = _loss(x @ ahead, same, weight) + 0.5 * float(penalty @ ahead**2)
+            if found <= loss or np.abs(step).max() < STOP:
+                break
+            step /= 2
+        w, loss = ahead, found
+        if np.abs(step).max() < STOP:
             break
     raw = w[:-1] / spread
     return raw, float(w[-1] - raw @ centre)
+
+
+def _loss(odds: Floats, same: NDArray[np.bool_], weight: Floats) -> float:
+    return float(weight @ (np.logaddexp(0, odds) - same * odds))
 
 
 def clusters(matrix: Floats, cuts: Floats) -> list[list[int]]:

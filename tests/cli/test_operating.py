@@ -34,6 +34,8 @@ def test_check_config_says_what_is_there(news):
         ('[translation]\nbackend = "chat"\n', ["[translation] model", "empty"]),
         ('feeds = ["mine.toml"]\n', ["feeds", "mine.toml", "no such file"]),
         ("[polling]\nfloor_s = 100\nceiling_s = 50\n", ["floor_s", "ceiling_s"]),
+        ('[embedding]\nbackend = "openai"\n', ["[embedding] url", "openai"]),
+        ('[embedding]\nbackend = "openai"\nurl = "http://127.0.0.1:1/v1"\n', ["[embedding] model"]),
     ],
 )
 def test_a_wrong_file_is_explained(aggregator, tmp_path, text, words):
