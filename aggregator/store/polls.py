@@ -65,6 +65,9 @@ INSERT INTO items (outlet_id, feed_id, language, published_at, date_source, firs
                    author, image_url, tags, published_raw, content_hash, title_key, title_hash)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
+_NEW_CHANGES = """
+INSERT INTO changes (at, kind, item_id, feed_id) SELECT ?, 'new', value, ? FROM json_each(?) ORDER BY key
+"""
 _EDIT_ITEM = """
 UPDATE items SET language = ?, published_at = ?, date_source = ?, title = ?, summary = ?, url = ?, author = ?, image_url = ?,
                  tags = ?, published_raw = ?, content_hash = ?, title_key = ?, title_hash = ?, updated_at = ?
@@ -152,27 +155,9 @@ class Polls(Catalogue, Stories):
         or `started_at`.
         """
         now = record.state.last_poll_at or record.started_at
-        new: list[int] = []
-        edited: list[int] = []
-        ids: list[int] = []  # of the items, by resolution
         index = IndexChanges()
         with self.transaction() as db:
-            for language in {r.item.language for r in record.resolutions}:
-                self.ensure_language(db, language)
-            for resolution in record.resolutions:
-                match resolution:
-                    case NewItem(item):
-                        item_id = _add_item(db, index, record, item, iso(now))
-                        new.append(item_id)
-                    case EditedItem(item_id, item, changed):
-                        if self._edit_item(db, index, item_id, item, changed, now):
-                            edited.append(item_id)
-                    case SameItem(item_id, _):
-                        pass
-                    case Duplicate(of, _):
-                        item_id = ids[of]
-                ids.append(item_id)
-            db.executemany(_SIGHTING, _sighting_rows(record, ids, iso(now)))
+            new, edited = self._put_items(db, index, record, now)
             before = db.execute("SELECT state FROM feed_state WHERE feed_id = ?", (record.feed_id,)).fetchone()
             put_state(db, record.state)
             if before is not None and before[0] != record.state.state:
@@ -255,6 +240,35 @@ class Polls(Catalogue, Stories):
             for row in self.connection.execute(sql, parameters)
         }
 
+    def _put_items(
+        self, db: sqlite3.Connection, index: IndexChanges, record: PollRecord, now: datetime
+    ) -> tuple[list[int], list[int]]:
+        """Store the items of a poll and its sightings. The ids of those that are new, and of those that were edited."""
+        at = iso(now)
+        new: list[int] = []
+        edited: list[int] = []
+        ids: list[int] = []  # of the items, by resolution
+        for language in {r.item.language for r in record.resolutions}:
+            self.ensure_language(db, language)
+        for resolution in record.resolutions:
+            match resolution:
+                case NewItem(item):
+                    item_id = _add_item(db, index, record, item, at)
+                    new.append(item_id)
+                case EditedItem(item_id, item, changed):
+                    if self._edit_item(db, index, item_id, item, changed, now):
+                        edited.append(item_id)
+                case SameItem(item_id):
+                    pass
+                case Duplicate(of):
+                    item_id = ids[of]
+            ids.append(item_id)
+        db.executemany(_SIGHTING, _sighting_rows(record, ids, at))
+        if new:
+            db.execute("INSERT INTO to_cluster SELECT value FROM json_each(?)", (json.dumps(new),))
+            db.execute(_NEW_CHANGES, (at, record.feed_id, json.dumps(new)))
+        return new, edited
+
     def _edit_item(
         self,
         db: sqlite3.Connection,
@@ -312,9 +326,6 @@ def _add_item(db: sqlite3.Connection, index: IndexChanges, record: PollRecord, i
     if item.body:
         db.execute(_BODY, (item_id, item.body, item.body_html, at))
     index.put(item_id, item.title, item.summary, item.body)
-    db.execute("INSERT INTO to_cluster VALUES (?)", (item_id,))
-    sql = "INSERT INTO changes (at, kind, item_id, feed_id) VALUES (?, 'new', ?, ?)"
-    db.execute(sql, (at, item_id, record.feed_id))
     return item_id
 
 

@@ -9,6 +9,7 @@ import argparse
 import statistics
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,24 +20,31 @@ from aggregator.store.reader import Reader, open_reader
 from aggregator.store.schema_doc import examples
 
 LIMIT_MS = 50.0
+NEWEST = 20_000  # items whose words are counted
 
 
 def values(reader: Reader) -> dict[str, Any]:
-    """Values that make the queries work: the largest story of the last day, words of many items."""
+    """Values that make the queries work: the largest story of the last day, a word in every fiftieth item."""
     top = reader.query(
         """SELECT story_id, lead_item_id FROM stories WHERE merged_into IS NULL AND outlet_count > 1 AND last_item_at >= ?
            ORDER BY item_count DESC LIMIT 1""",
         (iso(datetime.now(UTC) - timedelta(days=1)),),  # noqa: TID251
     )[0]
-    titles = reader.query("SELECT title FROM items WHERE language = 'en' ORDER BY item_id DESC LIMIT 2000")
-    said = [word for row in titles for word in row["title"].split()]
-    ranked = sorted(set(said), key=said.count, reverse=True)
+    ranked, word = frequent_words(reader)
     han = reader.query("SELECT title FROM items WHERE language = 'zh' ORDER BY item_id DESC LIMIT 1")[0]["title"]
     return {
-        "item_id": top["lead_item_id"], "story_id": top["story_id"], "feed_id": 3, "country": "FR", "word": ranked[60],
+        "item_id": top["lead_item_id"], "story_id": top["story_id"], "feed_id": 3, "country": "FR", "word": word,
         "two_words": f"{ranked[0]} AND {ranked[1]}", "characters": han[:3],
         "seq": reader.query("SELECT max(seq) - 1000 AS seq FROM changes")[0]["seq"], "common": ranked[0], "han": han[:2],
     }  # fmt: skip
+
+
+def frequent_words(reader: Reader) -> tuple[list[str], str]:
+    """The words of the newest items, the most frequent first, and the most frequent of those in at most 2 % of the items."""
+    texts = reader.query(f"SELECT title || ' ' || summary AS text FROM items ORDER BY item_id DESC LIMIT {NEWEST}")  # noqa: S608
+    found = Counter(word for row in texts for word in set(row["text"].split()) if word.isascii())
+    ranked = sorted(found, key=lambda word: (-found[word], word))
+    return ranked, next(word for word in ranked if found[word] <= NEWEST / 50)
 
 
 slow: list[str] = []
@@ -66,9 +74,17 @@ def main() -> None:
     with open_reader(path) as reader:
         given = values(reader)
         print(given)
+        for name in ("word", "common"):
+            sql = "SELECT count(*) AS n FROM search_words WHERE search_words MATCH ?"
+            print(f"{name}: {reader.query(sql, (given[name],))[0]['n']} matches")
         for example in examples():
             used = {name: value for name, value in given.items() if f":{name}" in example.sql}
             timed(f"{example.view}: {example.question}", lambda sql=example.sql, used=used: reader.query(sql, used))
+        for example in (e for e in examples() if e.view == "search" and ":word" in e.sql):
+            timed(
+                f"of the most frequent word: {example.question}",
+                lambda sql=example.sql: reader.query(sql, {"word": given["common"]}),
+            )
         day = now - timedelta(days=1)
         timed("Reader.stories, 24 h", lambda: reader.stories(day, 30))
         timed("Reader.stories, 24 h, of a country in a language", lambda: reader.stories(day, 30, "FR", "fr", 3))

@@ -2,10 +2,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from aggregator.models import Duplicate, EditedItem
 from aggregator.store.reader import open_reader
 from aggregator.store.textsearch import extra_terms, fold, match_query, unspaced
 
-from .conftest import SPECS, make_item
+from .conftest import NOW, SPECS, make_item
 
 TEXTS = {
     "lv": ("Zemestrīce satricina Rīgu", "Šoriet pulksten sešos zemestrīce satricināja ostu."),
@@ -99,3 +100,40 @@ def test_what_is_indexed_beside_the_texts():
     assert match_query("ёлка*") == '("ёлка"* OR "елка"*)'
     assert match_query('東京湾 "one two" thr*') == 'pairs : "東京 京湾" AND "one two" AND "thr"*'
     assert [unspaced(t) for t in ("東京", "서울", "ท่าเรือ", "Rīga", "मौसम")] == [True, True, True, False, False]
+
+
+def segments(writer):
+    """How many segments the index of words has."""
+    return writer.value("SELECT count(DISTINCT segid) FROM search_words_idx")
+
+
+def test_a_transaction_is_one_segment_of_the_index(desk):
+    """Many new items of a poll, edits beside new ones, and a batch of pruning add one segment each: FTS5 flushes only at the end."""
+    url = SPECS[2].url
+    desk.poll(url, *(make_item(n, f"Storm number {n}", body="Text") for n in range(10)))
+    assert segments(desk.writer) == 1
+    edits = [EditedItem(n, make_item(n - 1, f"Calm number {n}"), ("title", "summary")) for n in (7, 3, 5)]
+    desk.poll(url, make_item("a", "Rain"), *edits, make_item("b", "Snow"))
+    assert segments(desk.writer) == 2
+    desk.writer.prune(range(1, 6), now=NOW)
+    assert segments(desk.writer) == 3
+    with open_reader(desk.writer.path) as reader:
+        assert sorted(found(reader, "storm")) == [6, 8, 9, 10]
+        assert found(reader, "calm") == [7]
+        assert found(reader, "rain snow") == []
+        assert found(reader, "rain") == [11]
+
+
+def test_edits_of_one_poll_leave_the_last_words(desk):
+    """An item that one poll edits twice is found by the last words only, in both indexes; the words of a failed poll leave nothing."""
+    url = SPECS[3].url
+    desk.poll(url, make_item(1, "東京湾 alpha", summary=""))
+    texts = ("大阪城 beta", "京都駅 gamma")
+    desk.poll(url, *(EditedItem(1, make_item(1, text, summary=""), ("title", "summary")) for text in texts))
+    with pytest.raises(IndexError):
+        desk.poll(url, make_item(2, "Lost delta"), Duplicate(5, make_item(3, "x")))
+    with open_reader(desk.writer.path) as reader:
+        assert found(reader, "gamma") == found(reader, "京都") == [1]
+        assert [word for word in ("alpha", "beta", "delta", "東京", "大阪", "大阪城") if found(reader, word)] == []
+        sql = "SELECT item_id FROM search_characters WHERE characters MATCH ?"
+        assert [len(reader.query(sql, (word,))) for word in ("東京湾", "大阪城", "京都駅")] == [0, 0, 1]
