@@ -12,6 +12,7 @@ from aggregator.models import iso
 from aggregator.store.backups import backup_directory, newest_good_backup
 from aggregator.store.checkpoints import Checkpointer
 from aggregator.store.connection import APPLICATION_ID, BUSY_TIMEOUT_S, close_keeping_log, connect, explained
+from aggregator.store.fulltext import tune_indexes
 from aggregator.store.locking import FILE_MODE, DaemonLock
 from aggregator.store.migrations import SCHEMA_VERSION, migrate, newer_than_code
 from aggregator.store.names import country_names, flag, language_name, locale_of
@@ -109,6 +110,7 @@ def _open(
         if outdated or daemon:
             migrate(connection)
             connection.execute("INSERT OR IGNORE INTO meta VALUES ('created_at', ?)", (iso(now),))
+            tune_indexes(connection)
         if outdated and not daemon:
             lock.release()
     except BaseException as error:

@@ -1,8 +1,8 @@
 """Time what the daemon does, on a database of generate.py, which this changes: python benchmarks/store/writes.py FILE.
 
 A poll's transaction (its look-up of what is known too) with 0, 5 and 30 new items of 30 entries, the choice of due feeds
-among 50,000, a round of grouping, the rebuilding of the clusterer's state, pruning, a backup. Milliseconds: the median of
-processor time, which is what counts on a machine with other work; median and 95th percentile on the clock, disk included.
+among 50,000, a round of grouping, the rebuilding of the clusterer's state, pruning, a backup. Milliseconds, median and 95th
+percentile: of processor time, which is what counts on a machine with other work, and on the clock, disk included.
 """
 
 import argparse
@@ -48,8 +48,9 @@ Took = list[tuple[float, float]]
 
 def show(what: str, took: Took) -> None:
     cpu, clock = (sorted(times) for times in zip(*took, strict=True))
+    cpu_ms, clock_ms = ((statistics.median(times), times[int(len(times) * 0.95)]) for times in (cpu, clock))
     print(
-        f"{statistics.median(cpu):8.2f} ms ({statistics.median(clock):7.2f} on the clock, 95 %: {clock[int(len(clock) * 0.95)]:8.2f})  {what}",
+        f"{cpu_ms[0]:8.2f} ms, 95 %: {cpu_ms[1]:8.2f} (on the clock {clock_ms[0]:7.2f}, 95 %: {clock_ms[1]:8.2f})  {what}",
         flush=True,
     )
 

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from aggregator.models import Duplicate, EditedItem
 from aggregator.store.reader import open_reader
 from aggregator.store.textsearch import extra_terms, fold, match_query, unspaced
+from aggregator.store.writer import open_writer
 
 from .conftest import NOW, SPECS, make_item
 
@@ -137,3 +138,13 @@ def test_edits_of_one_poll_leave_the_last_words(desk):
         assert [word for word in ("alpha", "beta", "delta", "東京", "大阪", "大阪城") if found(reader, word)] == []
         sql = "SELECT item_id FROM search_characters WHERE characters MATCH ?"
         assert [len(reader.query(sql, (word,))) for word in ("東京湾", "大阪城", "京都駅")] == [0, 0, 1]
+
+
+def test_a_daemon_sets_how_often_segments_are_merged(path):
+    """The setting is in a new file and comes into an older one at start."""
+    asked = "SELECT (SELECT v FROM search_words_config WHERE k = 'automerge'), (SELECT v FROM search_unspaced_config WHERE k = 'automerge')"
+    for _ in range(2):
+        with open_writer(path, now=NOW) as writer:
+            assert tuple(writer.row(asked)) == (8, 8)
+            writer.connection.execute("INSERT INTO search_words (search_words, rank) VALUES ('automerge', 4)")
+            assert tuple(writer.row(asked)) == (4, 8)
