@@ -40,6 +40,7 @@ KINDS: Final = (
     "reach",  # countries named, and the outlet's
     "number",  # values counted, and the large ones rounded to two digits
     "day",  # days of the calendar named
+    "region",  # regions named, or of cities named
 )
 
 
@@ -57,7 +58,7 @@ class Profile:
     abroad: bool  # whether a country or city is named in the text
     ids: Ids  # of all kinds, sorted
     bounds: NDArray[np.int64]  # where each kind begins in `ids`, and where the last ends
-    points: NDArray[np.float32]  # cities named: rows of latitude, longitude in degrees
+    points: NDArray[np.float32]  # cities and small regions named: rows of latitude, longitude in degrees
     vector: NDArray[np.float16] | None = field(repr=False)  # projected, see Projection
 
     def ids_of(self, kind: str) -> Ids:
@@ -97,11 +98,12 @@ def profile(item: StoryItem, projection: Projection | None = None) -> Profile:
         _grams(title_words),
         name_stems(words),
         _skeletons(words),
-        [f"{place.country}{place.number if place.city else ''}" for place in places],
+        [f"{place.country}{place.number if place.city else ''}" for place in places if not place.region],
         countries or {item.country},
         countries | {item.country},
         _numbers(figures),
         [f"{month}-{day}" for month, day in figures.days],
+        {code for place in places for code in place.regions},
     )
     return Profile(
         item_id=item.item_id,
@@ -130,7 +132,7 @@ def _numbers(figures: Figures) -> list[str]:
 
 
 def _points(places: list[Place]) -> NDArray[np.float32]:
-    rows = [(place.latitude, place.longitude) for place in places if place.city]
+    rows = [place.position for place in places if place.position]
     return np.array(rows, dtype=np.float32).reshape(-1, 2)
 
 

