@@ -11,7 +11,7 @@ from rich.progress import Progress
 
 from aggregator.cli.app import App, pass_app
 from aggregator.cli.output import json_option, print_json
-from aggregator.embedding import Embedder, item_text, open_embedder
+from aggregator.embedding import Embedder, item_vectors, open_embedder
 from aggregator.errors import UsageError
 from aggregator.models import StoryItem, Vector
 from aggregator.stories.evaluate import Embed, Evaluation, read_labelled
@@ -65,7 +65,7 @@ def _embed(embedder: Embedder) -> Embed:
             task = bar.add_task("embedding", total=len(items))
             for start in range(0, len(items), _AT_ONCE):
                 some = items[start : start + _AT_ONCE]
-                vectors.extend(embedder.embed([item_text(i.title, i.summary, i.outlet) for i in some]))
+                vectors.extend(item_vectors(embedder, [(i.title, i.summary, i.outlet) for i in some]))
                 bar.advance(task, len(some))
         return vectors
 

@@ -1,11 +1,11 @@
 """Texts → vectors, behind the Embedder protocol. Optional: without it stories are built from words alone."""
 
 from aggregator.config import Embedding
-from aggregator.embedding.base import Embedder, item_text
+from aggregator.embedding.base import Embedder, item_text, item_vectors, vectors_name
 from aggregator.embedding.builtin import BuiltinEmbedder, is_installed
 from aggregator.embedding.remote import RemoteEmbedder
 
-__all__ = ["Embedder", "item_text", "open_embedder"]
+__all__ = ["Embedder", "item_text", "item_vectors", "open_embedder", "vectors_name"]
 
 
 def open_embedder(settings: Embedding) -> Embedder | None:

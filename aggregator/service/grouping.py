@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from aggregator.config import Config
-from aggregator.embedding import Embedder, item_text
+from aggregator.embedding import Embedder, item_vectors, vectors_name
 from aggregator.errors import EmbedderError
 from aggregator.models import Assignment, Merge, Move, Repair, Split, StoryItem, Vector
 from aggregator.service.clock import Clock
@@ -59,6 +59,7 @@ class Grouping:
     ) -> None:
         self.config = config
         self.embedder = embedder
+        self._model = vectors_name(embedder) if embedder else None
         self.last_progress = time.monotonic()
         self.draining = False
         self._store = store
@@ -77,9 +78,7 @@ class Grouping:
         try:
             while not self.draining:
                 self.last_progress = time.monotonic()
-                waiting = await self._store(
-                    self._writer.to_cluster, _BATCH, self.embedder.name if self.embedder else None
-                )
+                waiting = await self._store(self._writer.to_cluster, _BATCH, self._model)
                 if not waiting:
                     waiting = await self._lacking_vectors()
                 if not waiting:
@@ -116,10 +115,10 @@ class Grouping:
 
     async def _lacking_vectors(self) -> list[StoryItem]:
         """Live items that were grouped by words alone because the embedder failed: they are looked at again."""
-        if self.embedder is None or time.monotonic() < self._embedder_quiet_until:
+        if self._model is None or time.monotonic() < self._embedder_quiet_until:
             return []
         since = self._clock() - timedelta(hours=self.config.stories.window_hours)
-        lacking = await self._store(self._writer.lacking_vectors, self.embedder.name, since, _BATCH)
+        lacking = await self._store(self._writer.lacking_vectors, self._model, since, _BATCH)
         return [item for item in lacking if self._suspects is None or item.item_id not in self._suspects.refused]
 
     async def _ready(self) -> Clusterer:
@@ -133,8 +132,8 @@ class Grouping:
     async def _batch(self, waiting: list[StoryItem], counts: GroupingCounts) -> GroupingCounts:
         clusterer = await self._ready()
         pairs, items = await self._mind(self._embedded, waiting)
-        if pairs and self.embedder:
-            await self._store(self._writer.save_vectors, self.embedder.name, pairs)
+        if pairs and self._model:
+            await self._store(self._writer.save_vectors, self._model, pairs)
         grouped = await self._store(self._writer.grouped, [item.item_id for item in items])
         decisions = await self._mind(self._decided, clusterer, items, grouped)
         await self._store(
@@ -160,8 +159,7 @@ class Grouping:
         """Reads by a connection of its own, so that polls are stored meanwhile. Raises Stopped."""
         since = Clusterer.live_since(self.config.stories, state, self._clock())
         clusterer = Clusterer(self.config.stories, next_story_id=next_story_id)
-        model = self.embedder.name if self.embedder else None
-        clusterer.restore(self._stepping(self._writer.live_items(since, model)), state)
+        clusterer.restore(self._stepping(self._writer.live_items(since, self._model)), state)
         return clusterer
 
     def _stepping(self, members: Iterable[T]) -> Iterator[T]:
@@ -187,7 +185,7 @@ class Grouping:
                 break
             self.last_progress = time.monotonic()
             try:
-                rows = self.embedder.embed([item_text(item.title, item.summary, item.outlet) for item in some])
+                rows = item_vectors(self.embedder, [(item.title, item.summary, item.outlet) for item in some])
             except EmbedderError as error:
                 self._embedder_quiet_until = time.monotonic() + _EMBEDDER_WAIT_S
                 event(log, logging.ERROR, "embedder_failed", f"{error}; stories are built from words alone meanwhile")

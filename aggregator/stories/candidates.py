@@ -90,6 +90,7 @@ class Candidates:
 
 
 def _keys(profile: Profile) -> Serials:
-    grams = profile.gram_ids[profile.gram_ids % GRAM_SAMPLE == 0]
+    grams = profile.gram_ids
+    grams = grams[grams % GRAM_SAMPLE == 0]
     keys: Serials = np.concatenate([profile.name_ids, grams + np.uint32(BUCKETS)])
     return keys

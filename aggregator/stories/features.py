@@ -1,9 +1,8 @@
 """Item → profile: all that the pair model needs of one item, as small arrays. A function of the item alone."""
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Final
 
 import numpy as np
@@ -16,7 +15,7 @@ from aggregator.stories.names import Word, name_stems, skeleton, words_of
 from aggregator.stories.numbers import Figures, figures_in
 from aggregator.stories.projection import Projection
 
-__all__ = ["BUCKETS", "KINDS", "Ids", "Profile", "profile"]
+__all__ = ["BUCKETS", "KINDS", "Ids", "Profile", "pack_vector", "profile", "unpack_vectors"]
 
 BUCKETS: Final = 2**18
 MAX_GRAMS: Final = 256
@@ -24,6 +23,7 @@ MAX_TEXT_CHARS: Final = 700  # the lead tells what happened; the rest only costs
 MAX_PLACES: Final = 8
 MIN_SKELETON: Final = 3  # consonants: two say little
 ROUNDED_FROM: Final = 100
+LARGEST_STEP: Final = 127
 
 Ids = NDArray[np.uint32]  # sorted, unique
 
@@ -46,25 +46,49 @@ KINDS: Final = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Profile:
-    """One item, ready to be compared: about 2 kB with a vector of 384 dimensions."""
+    """One item, ready to be compared; about 1.3 kB with a vector of 384 dimensions.
+
+    What makes the most of it is kept as bytes: an array of its own costs a hundred bytes more than what it holds, and
+    bytes of many items are joined faster than arrays.
+    """
 
     item_id: int
     language: str
     country: str
     outlet_id: int
-    at: datetime
     hours: float  # since the epoch
     words: int  # of title and summary
     abroad: bool  # whether a country or city is named in the text
-    ids: Ids  # of all kinds, sorted
-    bounds: NDArray[np.int64]  # where each kind begins in `ids`, and where the last ends
-    points: NDArray[np.float32]  # cities and small regions named: rows of latitude, longitude in degrees
-    vector: NDArray[np.float16] | None = field(repr=False)  # projected, see Projection
+    packed_ids: bytes = field(repr=False)  # uint32, see `ids`
+    packed_bounds: bytes = field(repr=False)  # uint16, see `bounds`
+    packed_points: bytes = field(repr=False)  # float32, see `points`
+    packed_vector: bytes | None = field(repr=False)  # see `pack_vector`
+
+    @property
+    def ids(self) -> Ids:
+        """Of all kinds, sorted."""
+        return np.frombuffer(self.packed_ids, dtype=np.uint32)
+
+    @property
+    def bounds(self) -> NDArray[np.int64]:
+        """Where each kind begins in `ids`, and where the last ends."""
+        return np.frombuffer(self.packed_bounds, dtype=np.uint16).astype(np.int64)
+
+    @property
+    def points(self) -> NDArray[np.float32]:
+        """Cities and small regions named: rows of latitude, longitude in degrees."""
+        return np.frombuffer(self.packed_points, dtype=np.float32).reshape(-1, 2)
+
+    @property
+    def vector(self) -> NDArray[np.float32] | None:
+        """Projected, see Projection."""
+        return None if self.packed_vector is None else unpack_vectors([self.packed_vector])[0]
 
     def ids_of(self, kind: str) -> Ids:
         """The ids of one of KINDS, as hashes below BUCKETS."""
         number = KINDS.index(kind)
-        own: Ids = self.ids[self.bounds[number] : self.bounds[number + 1]] - np.uint32(number * BUCKETS)
+        at, end = memoryview(self.packed_bounds).cast("H")[number : number + 2]
+        own: Ids = self.ids[at:end] - np.uint32(number * BUCKETS)
         return own
 
     @property
@@ -110,14 +134,13 @@ def profile(item: StoryItem, projection: Projection | None = None) -> Profile:
         language=language,
         country=item.country,
         outlet_id=item.outlet_id,
-        at=item.at,
         hours=item.at.timestamp() / 3600,
         words=len(words),
         abroad=bool(countries),
-        ids=ids,
-        bounds=bounds,
-        points=_points(places),
-        vector=None if item.vector is None else (projection or Projection.load())(item.vector),
+        packed_ids=ids,
+        packed_bounds=bounds,
+        packed_points=_points(places),
+        packed_vector=None if item.vector is None else pack_vector((projection or Projection.load())(item.vector)),
     )
 
 
@@ -131,9 +154,8 @@ def _numbers(figures: Figures) -> list[str]:
     return exact + [f"~{value:.1e}" for value in figures.values if value >= ROUNDED_FROM]
 
 
-def _points(places: list[Place]) -> NDArray[np.float32]:
-    rows = [place.position for place in places if place.position]
-    return np.array(rows, dtype=np.float32).reshape(-1, 2)
+def _points(places: list[Place]) -> bytes:
+    return np.array([place.position for place in places if place.position], dtype=np.float32).tobytes()
 
 
 def _grams(words: list[Word]) -> list[str]:
@@ -144,10 +166,26 @@ def _grams(words: list[Word]) -> list[str]:
     return list(dict.fromkeys(grams))[:MAX_GRAMS]
 
 
-def _ids(*kinds: Iterable[str]) -> tuple[Ids, NDArray[np.int64]]:
+def _ids(*kinds: Iterable[str]) -> tuple[bytes, bytes]:
     ids: list[int] = []
     bounds = [0]
     for number, texts in enumerate(kinds):
         ids += sorted({zlib.crc32(text.encode()) % BUCKETS + number * BUCKETS for text in texts})
         bounds.append(len(ids))
-    return np.array(ids, dtype=np.uint32), np.array(bounds, dtype=np.int64)
+    return np.array(ids, dtype=np.uint32).tobytes(), np.array(bounds, dtype=np.uint16).tobytes()
+
+
+def pack_vector(vector: NDArray[np.float16]) -> bytes:
+    """A float32, the size of one step, and a signed byte for each dimension: cosines stay within .002, of vectors without outliers."""
+    rows = vector.astype(np.float32)
+    step = np.float32(max(float(np.abs(rows).max()), 1e-9) / LARGEST_STEP)
+    steps: NDArray[np.int8] = np.rint(rows / step).astype(np.int8)
+    return bytes(step.tobytes() + steps.tobytes())
+
+
+def unpack_vectors(packed: Sequence[bytes]) -> NDArray[np.float32]:
+    """Rows in the order of `packed`, which are of one length."""
+    raw = np.frombuffer(b"".join(packed), dtype=np.uint8).reshape(len(packed), -1)
+    steps = raw[:, :4].copy().view(np.float32)
+    vectors: NDArray[np.float32] = raw[:, 4:].view(np.int8).astype(np.float32) * steps
+    return vectors

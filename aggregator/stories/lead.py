@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from aggregator.stories.features import Profile
+from aggregator.stories.features import Profile, unpack_vectors
 from aggregator.stories.statistics import Statistics
 
 __all__ = ["most_central"]
@@ -27,10 +27,10 @@ def most_central(members: Sequence[Profile], language: str, stats: Statistics) -
 
 
 def _by_vectors(members: Sequence[Profile], stats: Statistics) -> NDArray[np.float64] | None:
-    vectors = [member.vector for member in members]
-    if any(vector is None for vector in vectors) or len({len(v) for v in vectors if v is not None}) != 1:
+    vectors = [member.packed_vector or b"" for member in members]
+    if not all(vectors) or len({len(vector) for vector in vectors}) != 1:
         return None
-    rows = np.array(vectors, dtype=np.float64)
+    rows = unpack_vectors(vectors).astype(np.float64)
     rows -= np.stack([stats.mean(member.language, rows.shape[1]) for member in members])
     rows /= np.maximum(np.linalg.norm(rows, axis=1), 1e-9)[:, None]
     central: NDArray[np.float64] = rows @ rows.mean(axis=0)

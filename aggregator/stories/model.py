@@ -10,8 +10,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from aggregator.stories.features import BUCKETS, KINDS, Ids, Profile
+from aggregator.stories.features import BUCKETS, KINDS, Ids, Profile, unpack_vectors
 from aggregator.stories.statistics import Statistics
+from aggregator.stories.support import supported
 
 __all__ = ["EXPLAINED", "FEATURES", "PairModel", "pair_features"]
 
@@ -35,6 +36,7 @@ EXPLAINED: Final = (
 NEAR_KM: Final = 40.0
 FAR_KM: Final = 250.0
 DEGREE_KM: Final = 111.2
+POINT_BYTES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +62,21 @@ class _Overlaps:
 
     def __call__(self, item: Profile, others: Sequence[Profile], stats: Statistics) -> _Overlap:
         shape = (len(others), len(KINDS))
-        joined = np.concatenate([other.ids for other in others])
-        bounds = np.stack([other.bounds for other in others])
+        joined = np.frombuffer(b"".join([other.packed_ids for other in others]), dtype=np.uint32)
+        packed = np.frombuffer(b"".join([other.packed_bounds for other in others]), dtype=np.uint16)
+        bounds = packed.reshape(len(others), -1).astype(np.int64)
         lengths = (bounds[:, 1:] - bounds[:, :-1]).ravel()
         some = lengths > 0
         starts = (np.cumsum(lengths) - lengths)[some]
         own = np.zeros(len(KINDS))
-        has = item.bounds[1:] > item.bounds[:-1]
-        if len(item.ids):
-            own[has] = np.add.reduceat(self._idf(item.ids, stats) ** 2, item.bounds[:-1][has])
-        self._mine[item.ids] = True
+        ids, mine = item.ids, item.bounds
+        has = mine[1:] > mine[:-1]
+        if len(ids):
+            own[has] = np.add.reduceat(self._idf(ids, stats) ** 2, mine[:-1][has])
+        self._mine[ids] = True
         idf = self._idf(joined, stats)
         common = np.where(self._mine[joined], idf, 0.0)
-        self._mine[item.ids] = False
+        self._mine[ids] = False
         shared, theirs, total = np.zeros(len(lengths)), np.zeros(len(lengths)), np.zeros(len(lengths))
         if some.any():
             shared[some] = np.add.reduceat(common * common, starts)
@@ -98,11 +102,12 @@ _OVERLAPS: Final = _Overlaps()
 def _distances(item: Profile, others: Sequence[Profile]) -> Floats:
     """Kilometres between the nearest of their cities; infinite when one names none. Flat-earth, good enough here."""
     result = np.full(len(others), np.inf)
-    rows = [i for i, other in enumerate(others) if len(other.points)]
-    if not len(item.points) or not rows:
+    rows = [i for i, other in enumerate(others) if other.packed_points]
+    if not item.packed_points or not rows:
         return result
-    lengths = [len(others[i].points) for i in rows]
-    theirs = np.concatenate([others[i].points for i in rows]).astype(np.float64)
+    lengths = [len(others[i].packed_points) // POINT_BYTES for i in rows]
+    joined = b"".join([others[i].packed_points for i in rows])
+    theirs = np.frombuffer(joined, dtype=np.float32).reshape(-1, 2).astype(np.float64)
     mine = item.points.astype(np.float64)
     north = theirs[:, None, 0] - mine[None, :, 0]
     east = np.abs(theirs[:, None, 1] - mine[None, :, 1])
@@ -160,18 +165,19 @@ def pair_features(item: Profile, others: Sequence[Profile], stats: Statistics) -
 def dense(item: Profile, others: Sequence[Profile], stats: Statistics) -> Floats:
     """Cosine of the vectors, each less its language's mean; 0 where one has none."""
     result = np.zeros(len(others))
-    if item.vector is None:
+    packed = item.packed_vector
+    if packed is None:
         return result
-    dimensions = len(item.vector)
-    rows, vectors = [], []
-    for i, other in enumerate(others):
-        if other.vector is not None and len(other.vector) == dimensions:
-            rows.append(i)
-            vectors.append(other.vector)
+    rows = [i for i, other in enumerate(others) if other.packed_vector and len(other.packed_vector) == len(packed)]
     if rows:
-        mine = item.vector.astype(np.float32) - stats.mean(item.language, dimensions)
-        theirs = np.stack(vectors).astype(np.float32)
-        theirs -= np.stack([stats.mean(others[i].language, dimensions) for i in rows])
+        mine, *_ = unpack_vectors([packed])
+        theirs = unpack_vectors([others[i].packed_vector or b"" for i in rows])
+        dimensions = len(mine)
+        mine -= stats.mean(item.language, dimensions)
+        languages = [others[i].language for i in rows]
+        place = {language: number for number, language in enumerate(dict.fromkeys(languages))}
+        means = np.stack([stats.mean(language, dimensions) for language in place])
+        theirs -= means[[place[language] for language in languages]]
         norms = np.sqrt(np.einsum("ij,ij->i", theirs, theirs)) * np.sqrt(mine @ mine)
         result[rows] = (theirs @ mine) / np.maximum(norms, 1e-9)
     return result
@@ -183,6 +189,7 @@ class PairModel:
     def __init__(self, weights: dict[str, Any]) -> None:
         self._full = _Linear(weights["full"])
         self._lexical = _Linear(weights["lexical"])
+        self._support: dict[str, float] = weights["support"]
 
     @classmethod
     def load(cls) -> "PairModel":
@@ -197,6 +204,10 @@ class PairModel:
         dense = np.array([_comparable(item, other) for other in others])
         return np.where(dense, self._full(table), self._lexical(table))
 
+    def supported(self, together: Floats) -> Floats:
+        """The probabilities `together` of a group's pairs once third items have been heard, see support.py."""
+        return supported(together, self._support)
+
     def explain(self, item: Profile, other: Profile, stats: Statistics) -> dict[str, float | int | str]:
         """Values of the features that a person can read (EXPLAINED), those that are not zero, rounded."""
         row = dict(zip(FEATURES, pair_features(item, [other], stats)[0], strict=True))
@@ -204,7 +215,8 @@ class PairModel:
 
 
 def _comparable(item: Profile, other: Profile) -> bool:
-    return item.vector is not None and other.vector is not None and len(item.vector) == len(other.vector)
+    one, two = item.packed_vector, other.packed_vector
+    return one is not None and two is not None and len(one) == len(two)
 
 
 class _Linear:

@@ -59,16 +59,17 @@ class Neighbours:
 
     def add(self, profile: Profile) -> None:
         """Take an item in, when it has a vector of the length of the others."""
-        if profile.vector is None:
+        vector = profile.vector
+        if vector is None:
             return
         if not self._slots:
-            self._begin(len(profile.vector))
-        if len(profile.vector) != self._dimensions:
+            self._begin(len(vector))
+        if len(vector) != self._dimensions:
             return
         if not self._free:
             self._grow()
         slot = self._free.pop()
-        code = self._coded(profile.vector)
+        code = self._coded(vector)
         self._slots[profile.item_id] = slot
         self._codes[slot] = code
         self._ids[slot] = profile.item_id
@@ -96,9 +97,10 @@ class Neighbours:
 
     def nearest(self, profile: Profile, most: int) -> list[int]:
         """Ids of the `most` items whose vectors agree most with `profile`'s, each less the mean of its language."""
-        if profile.vector is None or not self._slots or len(profile.vector) != self._dimensions:
+        vector = profile.vector
+        if vector is None or not self._slots or len(vector) != self._dimensions:
             return []
-        code = self._coded(profile.vector)
+        code = self._coded(vector)
         slots = self._visited(code)
         centred = code - self._mean(profile.language)
         mine: Floats = np.rint(centred * (CODE_MOST / max(float(np.abs(centred).max()), 1e-9))).astype(np.float32)
@@ -113,9 +115,9 @@ class Neighbours:
 
     # --- inside ---------------------------------------------------------------------------------------------------
 
-    def _coded(self, vector: NDArray[np.float16]) -> Floats:
+    def _coded(self, vector: Floats) -> Floats:
         scale = CODE_MOST * self._dimensions**0.5 / CODE_SPREAD
-        code: Floats = np.rint(vector.astype(np.float32) * scale).clip(-CODE_MOST, CODE_MOST)
+        code: Floats = np.rint(vector * scale).clip(-CODE_MOST, CODE_MOST)
         return code
 
     def _row_of(self, language: str) -> int:

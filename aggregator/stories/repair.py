@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.models import Merge, Move, Repair, Split
-from aggregator.stories.joining import evidence, evidences, likelihood
+from aggregator.stories.joining import evidence, group_evidences, likelihood
 from aggregator.stories.linkage import grouped
 from aggregator.stories.scoring import Pairs
 
@@ -31,7 +31,7 @@ def regions(pairs: Pairs, item_ids: Iterable[int]) -> list[list[int]]:
         member = live.members[item_id]
         touched.add(member.story_id)
         for chance, other_id in pairs.neighbours(member.profile):
-            if evidence(chance, 1, 1, len(live.members)) < LINK:
+            if evidence(chance, 1, len(live.members)) < LINK:
                 break
             ties.append((-chance, member.story_id, live.members[other_id].story_id))
     home = {story_id: story_id for _, a, b in ties for story_id in (a, b)} | {s: s for s in touched}
@@ -65,9 +65,7 @@ def regroup(pairs: Pairs, story_ids: list[int], new_id: Callable[[], int]) -> li
     )[:REGION_TEXTS]
     if len(texts) < 2:  # noqa: PLR2004 - one text is one story
         return []
-    together = _matrix(pairs, texts)
-    count = len(live.members)
-    groups = grouped(together, lambda means, one, others: evidences(means, one, others, count))
+    groups = grouped(pairs.supported(_matrix(pairs, texts)), group_evidences)
     return _lead_to(pairs, [[texts[row] for row in group] for group in groups], new_id)
 
 

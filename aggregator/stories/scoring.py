@@ -59,6 +59,10 @@ class Pairs:
         apart = np.array([abs(other.hours - profile.hours) for other in others])
         return np.where(apart <= self._window, chances, 0.0)
 
+    def supported(self, together: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The probabilities of a region's pairs once third items have been heard, see support.py."""
+        return self._model.supported(together)
+
     def explain(self, profile: Profile, other: Profile) -> dict[str, float | int | str]:
         """What spoke for or against the pair."""
         return self._model.explain(profile, other, self.stats)
@@ -77,7 +81,7 @@ class Pairs:
         known = {item_id: chance for chance, item_id in near}
         best: dict[int, tuple[float, int]] = {}
         for chance, item_id in near:  # the likeliest first
-            if len(best) == STORIES_LOOKED_AT or evidence(chance, 1, 1, len(self.live.members)) < WORTH_A_LOOK:
+            if len(best) == STORIES_LOOKED_AT or evidence(chance, 1, len(self.live.members)) < WORTH_A_LOOK:
                 break
             best.setdefault(self.live.members[item_id].story_id, (chance, item_id))
         voices = {story_id: self._voices(story_id, profile) for story_id in best}
@@ -101,7 +105,7 @@ class Pairs:
         return self._fit(story_id, float(chances.mean()), float(chances[best]), members[best].item_id, len(members))
 
     def _fit(self, story_id: int, mean: float, best: float, nearest: int, members: int) -> Fit:
-        return Fit(story_id, evidence(mean, 1, members, len(self.live.members)), mean, best, nearest, members)
+        return Fit(story_id, evidence(mean, members, len(self.live.members)), mean, best, nearest, members)
 
     def _voices(self, story_id: int, profile: Profile) -> list[Profile]:
         ids = self.live.stories[story_id].item_ids - {profile.item_id}

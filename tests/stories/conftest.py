@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from aggregator.config import Stories
-from aggregator.embedding import item_text
 from aggregator.models import Merge, Move, Split, StoryItem, parse_iso
 from aggregator.stories.clusterer import Clusterer
 
@@ -21,7 +20,7 @@ START = datetime(2026, 2, 25, 6, 0, tzinfo=UTC)
 
 @cache
 def stored_vectors():
-    """{first 8 bytes of the text's SHA-256 in hex: vector}."""
+    """{first 8 bytes of the SHA-256 of title, summary and outlet, in hex: vector}."""
     with np.load(DATA / "vectors.npz") as stored:
         return dict(zip(stored["keys"].tolist(), stored["rows"].astype(np.float32), strict=True))
 
@@ -34,7 +33,7 @@ def stream(name, *, vectors=True):
     outlets = {}
     items = []
     for number, raw in enumerate(raws, 1):
-        text = item_text(raw["title"], raw["summary"], raw["outlet"])
+        text = "\n".join((raw["title"], raw["summary"], raw["outlet"]))
         items.append(
             StoryItem(
                 number,

@@ -7,7 +7,7 @@ import pytest
 
 from aggregator.stories import neighbours
 from aggregator.stories.candidates import Candidates
-from aggregator.stories.features import Profile, profile
+from aggregator.stories.features import Profile, pack_vector, profile
 from aggregator.stories.neighbours import Neighbours
 
 from .conftest import item, stream
@@ -17,7 +17,7 @@ def _made(item_id, vector, language="en"):
     """A profile that matters for its vector alone."""
     plain = profile(item(item_id, f"Notice {item_id}", language=language))
     values = {name: getattr(plain, name) for name in Profile.__dataclass_fields__}
-    return Profile(**{**values, "vector": None if vector is None else np.asarray(vector, dtype=np.float16)})
+    return Profile(**{**values, "packed_vector": None if vector is None else pack_vector(np.asarray(vector))})
 
 
 def _cloud(count, seed, dimensions=24):

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from aggregator.models import StoryItem
-from aggregator.stories.features import BUCKETS, KINDS, profile
+from aggregator.stories.features import BUCKETS, KINDS, pack_vector, profile, unpack_vectors
 from aggregator.stories.model import EXPLAINED, FEATURES, PairModel, pair_features
 from aggregator.stories.projection import Projection
 from aggregator.stories.statistics import Statistics
+from aggregator.stories.support import SUPPORT
 
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 TEXTS = (
@@ -140,10 +141,10 @@ def test_probability_does_not_depend_on_the_company():
 def test_a_pair_with_one_vector_is_judged_by_words():
     """Where one of two items has no vector, the lexical weights judge; vectors of two models are never compared."""
     profiles = [profile(item) for item in items()]
-    bare = replace(profiles[1], vector=None)
-    other_model = replace(profiles[1], vector=np.ones(8, np.float16))
+    bare = replace(profiles[1], packed_vector=None)
+    other_model = replace(profiles[1], packed_vector=pack_vector(np.ones(8, np.float16)))
     stats, model = live(profiles), PairModel.load()
-    lexical = model.probabilities(replace(profiles[0], vector=None), [profiles[1]], stats)
+    lexical = model.probabilities(replace(profiles[0], packed_vector=None), [profiles[1]], stats)
     np.testing.assert_array_equal(model.probabilities(profiles[0], [bare], stats), lexical)
     np.testing.assert_array_equal(model.probabilities(profiles[0], [other_model], stats), lexical)
     assert model.probabilities(profiles[0], [profiles[1]], stats)[0] != lexical[0]
@@ -174,11 +175,26 @@ def test_explain_names_what_counted():
 def test_weights_file_is_readable_and_complete():
     """weights.json holds a number for known features alone; the lexical set uses no vector."""
     weights = json.loads(files("aggregator.stories").joinpath("weights.json").read_text("utf-8"))
-    assert set(weights) == {"full", "lexical"}
-    for table in weights.values():
-        assert set(table) - {"bias"} <= set(FEATURES)
+    assert set(weights) == {"full", "lexical", "support"}
+    for name in ("full", "lexical"):
+        assert set(weights[name]) - {"bias"} <= set(FEATURES)
+    assert set(weights["support"]) == {"bias", *SUPPORT}
     assert "dense" in weights["full"]
     assert not any("dense" in name for name in weights["lexical"])
+
+
+def test_packed_vectors_keep_their_cosines():
+    """A vector packed into bytes is a third of its size and keeps every cosine to a few thousandths; zeros stay zeros."""
+    rows = np.random.default_rng(1).standard_normal((50, 384)).astype(np.float16)
+    rows[0, 7] = 40  # one dimension that stands out, as in vectors that are not projected
+    packed = [pack_vector(row) for row in rows]
+    assert {len(one) for one in packed} == {384 + 4}
+    plain, again = rows.astype(np.float64), unpack_vectors(packed).astype(np.float64)
+    plain, again = (table / np.linalg.norm(table, axis=1)[:, None] for table in (plain, again))
+    off = np.abs(again @ again.T - plain @ plain.T)
+    assert off[1:, 1:].max() < 0.002
+    assert off.max() < 0.02
+    assert not unpack_vectors([pack_vector(np.zeros(3, np.float16))]).any()
 
 
 def test_projection_round_trip_and_other_models():

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from aggregator.config import Stories
 from aggregator.models import Merge, Move, Split
 from aggregator.stories.clusterer import Clusterer
-from aggregator.stories.joining import evidence, evidences, likelihood
+from aggregator.stories.joining import evidence, group_evidences, likelihood
 from aggregator.stories.linkage import grouped
 from aggregator.stories.quality import adjusted_rand, bcubed
 from aggregator.stories.repair import _lead_to
@@ -41,21 +41,28 @@ def test_grouping_is_greedy_agglomeration(matrix):
     def mean(one, other):
         return float(np.mean([matrix[i, j] for i in one for j in other]))
 
+    def told(one, other):
+        sizes = np.array([len(one)]), np.array([len(other)])
+        return float(group_evidences(np.array([mean(one, other)]), *sizes)[0])
+
     groups = [[i] for i in range(len(matrix))]
     while len(groups) > 1:
-        best = max(combinations(groups, 2), key=lambda pair: evidence(mean(*pair), len(pair[0]), len(pair[1]), 600))
-        if evidence(mean(*best), len(best[0]), len(best[1]), 600) < 0:
+        best = max(combinations(groups, 2), key=lambda pair: told(*pair))
+        if told(*best) < 0:
             break
         groups = [g for g in groups if g not in best] + [sorted(best[0] + best[1])]
-    found = grouped(matrix, lambda means, one, others: evidences(means, one, others, 600))
+    found = grouped(matrix, group_evidences)
     assert sorted(found) == sorted(groups)
 
 
 def test_more_live_items_need_more_evidence():
     """The same mean says less in a larger crowd, more in a longer story, and less between two groups than for one item."""
-    assert evidence(0.3, 1, 1, 5000) < evidence(0.3, 1, 1, 500)
-    assert evidence(0.3, 1, 9, 500) > evidence(0.3, 1, 1, 500)
-    assert evidence(0.3, 3, 3, 500) < evidence(0.3, 1, 5, 500)
+    assert evidence(0.3, 1, 5000) < evidence(0.3, 1, 500)
+    assert evidence(0.3, 9, 500) > evidence(0.3, 1, 500)
+    mean, sizes = np.full(2, 0.3), np.array([1.0, 5.0])
+    alone, company = group_evidences(mean, 1.0, sizes)
+    assert alone < company
+    assert group_evidences(mean, 3.0, np.array([3.0, 3.0]))[0] < company
     assert likelihood(0.0) == 0.5
     assert 0 <= likelihood(-1e9) < 0.01
     assert 0.99 < likelihood(1e9) <= 1
@@ -149,7 +156,7 @@ def test_online_ends_close_to_grouping_the_whole_set_at_once():
     for row in range(1, len(items)):
         together[row, :row] = together[:row, row] = pairs.probabilities(profiles[row], profiles[:row])
     whole = [0] * len(items)
-    for number, group in enumerate(grouped(together, lambda m, one, others: evidences(m, one, others, len(items)))):
+    for number, group in enumerate(grouped(pairs.supported(together), group_evidences)):
         for row in group:
             whole[row] = number
     online = _played()
