@@ -27,7 +27,7 @@ LIVE: Final = 600  # … so many
 FEWEST: Final = 120  # of fewer live items nothing was measured; of more than MOST neither
 MOST: Final = 200_000
 
-GROUP_BIAS: Final = 0.55
+GROUP_BIAS: Final = 0.25
 GROUP_PER_PAIRS: Final = 0.7  # for each e-fold of pairs the mean is taken over
 GROUP_PER_SMALLER: Final = -1.8  # for each e-fold of the smaller group's size
 _EDGE: Final = 1e-4
