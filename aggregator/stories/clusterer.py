@@ -18,7 +18,7 @@ from aggregator.stories.features import Profile, profile
 from aggregator.stories.joining import likelihood
 from aggregator.stories.lead import most_central
 from aggregator.stories.live import Member
-from aggregator.stories.model import PairModel
+from aggregator.stories.model import PairModel, explained
 from aggregator.stories.repair import regions, regroup
 from aggregator.stories.reprints import Reprints
 from aggregator.stories.scoring import Fit, Pairs
@@ -106,7 +106,7 @@ class Clusterer:
             is_new_story=not joins,
             similarity=round(likelihood(best.evidence), 4) if best is not None and joins else 1.0,
             nearest_item_id=best.nearest_item_id if best is not None and joins else None,
-            reasons=self._reasons(new, best),
+            reasons=_reasons(best),
         )
         self._enter(Member(new, story_id))
         self._dirty.add(item.item_id)
@@ -252,14 +252,6 @@ class Clusterer:
             reasons={"reprint": 1},
         )
 
-    def _reasons(self, new: Profile, best: Fit | None) -> Mapping[str, float | int | str]:
-        if best is None:
-            return {"candidates": 0}
-        if best.evidence < CERTAINLY_NOT:
-            return {"mean": round(best.mean, 3), "best": round(best.best, 3), "members": best.members}
-        spoke = self._pairs.explain(new, self._live.members[best.nearest_item_id].profile)
-        return {"mean": round(best.mean, 3), "best": round(best.best, 3), "members": best.members, **spoke}
-
     def _resettle(self, new: Profile, story_id: int) -> list[Repair]:
         """Where an item goes whose text changed."""
         own = self._pairs.fit(new, story_id)
@@ -282,3 +274,10 @@ def _same_text(one: Profile, other: Profile) -> bool:
     return all(
         np.array_equal(getattr(one, name), getattr(other, name)) for name in ("gram_ids", "name_ids", "number_ids")
     )
+
+
+def _reasons(best: Fit | None) -> Mapping[str, float | int | str]:
+    if best is None:
+        return {"candidates": 0}
+    told = {"mean": round(best.mean, 3), "best": round(best.best, 3), "members": best.members}
+    return told if best.evidence < CERTAINLY_NOT else {**told, **explained(best.features)}

@@ -14,7 +14,7 @@ from aggregator.stories.features import BUCKETS, KINDS, Ids, Profile, unpack_vec
 from aggregator.stories.statistics import Statistics
 from aggregator.stories.support import supported
 
-__all__ = ["EXPLAINED", "FEATURES", "PairModel", "pair_features"]
+__all__ = ["EXPLAINED", "FEATURES", "PairModel", "explained", "pair_features"]
 
 Floats = NDArray[np.float64]
 FEATURES: Final = (
@@ -198,20 +198,25 @@ class PairModel:
 
     def probabilities(self, item: Profile, others: Sequence[Profile], stats: Statistics) -> Floats:
         """For each of `others`, the probability that it tells the same event as `item`; symmetric."""
+        return self.judged(item, others, stats)[0]
+
+    def judged(self, item: Profile, others: Sequence[Profile], stats: Statistics) -> tuple[Floats, Floats]:
+        """`probabilities`, and the features that they come from: a row for each of `others`, a column for each of FEATURES."""
         if not others:
-            return np.zeros(0)
+            return np.zeros(0), np.zeros((0, len(FEATURES)))
         table = pair_features(item, others, stats)
         dense = np.array([_comparable(item, other) for other in others])
-        return np.where(dense, self._full(table), self._lexical(table))
+        return np.where(dense, self._full(table), self._lexical(table)), table
 
     def supported(self, together: Floats) -> Floats:
         """The probabilities `together` of a group's pairs once third items have been heard, see support.py."""
         return supported(together, self._support)
 
-    def explain(self, item: Profile, other: Profile, stats: Statistics) -> dict[str, float | int | str]:
-        """Values of the features that a person can read (EXPLAINED), those that are not zero, rounded."""
-        row = dict(zip(FEATURES, pair_features(item, [other], stats)[0], strict=True))
-        return {name: round(float(row[name]), 2) for name in EXPLAINED if round(float(row[name]), 2)}
+
+def explained(row: Floats) -> dict[str, float | int | str]:
+    """Values of the features that a person can read (EXPLAINED), those that are not zero, rounded; from a row of features."""
+    values = dict(zip(FEATURES, row.tolist(), strict=True))
+    return {name: round(values[name], 2) for name in EXPLAINED if round(values[name], 2)}
 
 
 def _comparable(item: Profile, other: Profile) -> bool:

@@ -1,7 +1,7 @@
 """How well an item fits each story it might join: the average over the story's members, not the nearest of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -23,7 +23,10 @@ MEMBERS_ASKED: Final = 24  # of a longer story, the members nearest in time spea
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How well an item fits a story: log-odds (join above 0), the mean of its members' probabilities, the best and whose that is."""
+    """How well an item fits a story: log-odds (join above 0), the mean of its members' probabilities, the best and whose that is.
+
+    `features` are those of the pair with the nearest.
+    """
 
     story_id: int
     evidence: float
@@ -31,6 +34,7 @@ class Fit:
     best: float
     nearest_item_id: int
     members: int
+    features: NDArray[np.float64] = field(repr=False, compare=False)
 
 
 class Pairs:
@@ -55,44 +59,46 @@ class Pairs:
 
     def probabilities(self, profile: Profile, others: Sequence[Profile]) -> NDArray[np.float64]:
         """The probability for each of `others` that it tells the same event; 0 beyond the window of time."""
-        chances = self._model.probabilities(profile, others, self.stats)
+        return self._judged(profile, others)[0]
+
+    def _judged(self, profile: Profile, others: Sequence[Profile]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        chances, features = self._model.judged(profile, others, self.stats)
         apart = np.array([abs(other.hours - profile.hours) for other in others])
-        return np.where(apart <= self._window, chances, 0.0)
+        return np.where(apart <= self._window, chances, 0.0), features
 
     def supported(self, together: NDArray[np.float64]) -> NDArray[np.float64]:
         """The probabilities of a region's pairs once third items have been heard, see support.py."""
         return self._model.supported(together)
 
-    def explain(self, profile: Profile, other: Profile) -> dict[str, float | int | str]:
-        """What spoke for or against the pair."""
-        return self._model.explain(profile, other, self.stats)
-
     def neighbours(self, profile: Profile) -> list[tuple[float, int]]:
         """Live items that may tell the same event: (probability, item id), the likeliest first."""
+        return [(chance, item_id) for chance, item_id, _ in self._near(profile)]
+
+    def _near(self, profile: Profile) -> list[tuple[float, int, NDArray[np.float64]]]:
         ids = self.index.find(profile)
-        chances = self.probabilities(profile, [self.live.members[i].profile for i in ids])
-        return sorted(
-            ((float(p), i) for p, i in zip(chances, ids, strict=True)), key=lambda entry: (-entry[0], entry[1])
-        )
+        chances, features = self._judged(profile, [self.live.members[i].profile for i in ids])
+        found = zip(chances.tolist(), ids, features, strict=True)
+        return sorted(found, key=lambda entry: (-entry[0], entry[1]))
 
     def fits(self, profile: Profile) -> list[Fit]:
         """The stories that `profile` might join, the best fit first; its own story without itself."""
-        near = self.neighbours(profile)
-        known = {item_id: chance for chance, item_id in near}
-        best: dict[int, tuple[float, int]] = {}
-        for chance, item_id in near:  # the likeliest first
+        near = self._near(profile)
+        known = {item_id: chance for chance, item_id, _ in near}
+        best: dict[int, tuple[float, int, NDArray[np.float64]]] = {}
+        for chance, item_id, features in near:  # the likeliest first
             if len(best) == STORIES_LOOKED_AT or evidence(chance, 1, len(self.live.members)) < WORTH_A_LOOK:
                 break
-            best.setdefault(self.live.members[item_id].story_id, (chance, item_id))
+            best.setdefault(self.live.members[item_id].story_id, (chance, item_id, features))
         voices = {story_id: self._voices(story_id, profile) for story_id in best}
         unknown = [m for members in voices.values() for m in members if m.item_id not in known]
         chances = self.probabilities(profile, unknown).tolist()
         known.update(zip((m.item_id for m in unknown), chances, strict=True))
         found = []
-        for story_id, (chance, nearest) in best.items():
+        for story_id, (chance, nearest, features) in best.items():
             members = voices[story_id]
             mean = sum(known[m.item_id] for m in members) / len(members)
-            found.append(self._fit(story_id, mean, chance, nearest, len(members)))
+            sure = evidence(mean, len(members), len(self.live.members))
+            found.append(Fit(story_id, sure, mean, chance, nearest, len(members), features))
         return sorted(found, key=lambda fit: (-fit.evidence, fit.story_id))
 
     def fit(self, profile: Profile, story_id: int) -> Fit | None:
@@ -100,12 +106,10 @@ class Pairs:
         members = self._voices(story_id, profile)
         if not members:
             return None
-        chances = self.probabilities(profile, members)
-        best = int(chances.argmax())
-        return self._fit(story_id, float(chances.mean()), float(chances[best]), members[best].item_id, len(members))
-
-    def _fit(self, story_id: int, mean: float, best: float, nearest: int, members: int) -> Fit:
-        return Fit(story_id, evidence(mean, members, len(self.live.members)), mean, best, nearest, members)
+        chances, features = self._judged(profile, members)
+        best, mean = int(chances.argmax()), float(chances.mean())
+        sure = evidence(mean, len(members), len(self.live.members))
+        return Fit(story_id, sure, mean, float(chances[best]), members[best].item_id, len(members), features[best])
 
     def _voices(self, story_id: int, profile: Profile) -> list[Profile]:
         ids = self.live.stories[story_id].item_ids - {profile.item_id}

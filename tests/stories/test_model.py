@@ -10,7 +10,7 @@ import pytest
 
 from aggregator.models import StoryItem
 from aggregator.stories.features import BUCKETS, KINDS, pack_vector, profile, unpack_vectors
-from aggregator.stories.model import EXPLAINED, FEATURES, PairModel, pair_features
+from aggregator.stories.model import EXPLAINED, FEATURES, PairModel, explained, pair_features
 from aggregator.stories.projection import Projection
 from aggregator.stories.statistics import Statistics
 from aggregator.stories.support import SUPPORT
@@ -164,7 +164,8 @@ def test_places_and_numbers_are_seen_across_scripts():
 def test_explain_names_what_counted():
     """Reasons are short names with plain numbers, ready for JSON; the fire's city and its dead are among them."""
     profiles = [profile(item) for item in items()]
-    reasons = PairModel.load().explain(profiles[0], profiles[1], live(profiles))
+    _, features = PairModel.load().judged(profiles[0], [profiles[1]], live(profiles))
+    reasons = explained(features[0])
     assert list(reasons) == [name for name in EXPLAINED if name in reasons]
     assert reasons["near"] == 1
     assert reasons["numbers"] > 0
