@@ -5,6 +5,7 @@
 set -uo pipefail
 repo=$(cd "$(dirname "$0")/.." && pwd)
 [ "$(id -u)" = 0 ] || { echo "test-systemd boots a container: run it as root" >&2; exit 1; }
+case $repo in /tmp/* | /run/*) echo "what boots sees a /tmp and a /run of its own: move the repository out of $repo" >&2; exit 1 ;; esac
 for tool in systemd-nspawn nsenter sqlite3 curl; do
   command -v $tool >/dev/null || { echo "no $tool: apt-get install -y systemd-container sqlite3 curl" >&2; exit 1; }
 done
@@ -103,7 +104,7 @@ check "the database is whole" is "$(sql 'PRAGMA integrity_check')" = ok
 old=$(pid); began=$(date +%s%N); inside kill -STOP "$old"
 check "hang (SIGSTOP): the watchdog ends it, it is started again" within 60 another "$old"
 echo "        after $((($(date +%s%N) - began) / 1000000)) ms"
-check "the journal names the watchdog" said "Watchdog timeout"
+check "the journal names the watchdog" within 10 said "Watchdog timeout"
 
 old=$(pid)
 inside sed -i 's/^# tick_s = .*/tick_s = 1.0/' /etc/aggregator/aggregator.toml

@@ -17,7 +17,7 @@ from aggregator.stories.names import UNSPACED, Word, name_key
 
 __all__ = ["AT_HOME", "EXACT", "LONG_ENDING", "LONG_STEM", "Gazetteer", "Place", "region_root", "stem"]
 
-CACHED: Final = 100_000  # names looked up lately: most words come again
+CACHED: Final = 30_000  # names looked up lately: most words come again
 MAX_WORDS: Final = 3  # of a name
 MAX_RUN: Final = 8  # characters of a name in an unspaced script
 KNOWN_ABROAD: Final = 5.5  # log10 of people

@@ -25,6 +25,7 @@ _WORD: Final = re.compile(
 )
 _NOT_LETTER: Final = re.compile("[^a-z]+")
 STEM: Final = 5
+CACHED: Final = 30_000  # words seen lately: most come again
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Word:
     named: bool
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=CACHED)
 def fold(text: str) -> str:
     """`text` in the letters a-z alone: "Rīga" and "Рига" are "riga"."""
     return _NOT_LETTER.sub("", (text if text.isascii() else anyascii(text)).lower())
@@ -51,7 +52,7 @@ _ABJAD_FORMS: Final = str.maketrans(
 _ARTICLE: Final = "\u0627\u0644"
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=CACHED)
 def name_key(text: str) -> str:
     """The form under which a name is looked up: folded; in Arabic and Hebrew script letters of one kind, no article."""
     if not _ABJAD.search(text):
@@ -95,7 +96,7 @@ _SIBILANT: Final = re.compile("tsch|sch|shch|szcz|tsh|tch|dzh|zh|sh|ch|sz|cz|ts|
 _TWICE: Final = re.compile(r"(.)\1+")
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=CACHED)
 def skeleton(folded: str) -> str:
     """What is left of a folded word across spellings: "ploiesti" and "ploesht" are both "plst", "gdansk" "ktnsk"."""
     text = _SIBILANT.sub("s", folded.replace("kh", "k").replace("gh", "k").replace("ph", "p").replace("th", "t"))

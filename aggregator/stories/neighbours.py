@@ -40,7 +40,7 @@ class Neighbours:
     def __init__(self) -> None:
         self._dimensions = 0
         self._codes = np.zeros((0, 0), dtype=np.int8)
-        self._ids = np.zeros(0, dtype=np.int64)  # -1: a free slot
+        self._ids = np.zeros(0, dtype=np.int64)  # -1: a slot that is free again
         self._language = np.zeros(0, dtype=np.int32)
         self._anchor = np.zeros(0, dtype=np.int64)  # id of the anchor in whose bucket the slot is
         self._closeness = np.zeros(0, dtype=np.float32)  # to that anchor
@@ -49,7 +49,8 @@ class Neighbours:
         self._sums = np.zeros((1, 0), dtype=np.int64)  # of the codes of each language; the first row: of all
         self._counts = np.zeros(1, dtype=np.int64)
         self._slots: dict[int, int] = {}
-        self._free: list[int] = []
+        self._used = 0  # slots from here on were never taken
+        self._free: list[int] = []  # slots that were, and are free again
         self._buckets: dict[int, array[int]] = {}
         self._anchor_ids = np.zeros(0, dtype=np.int64)
         self._anchors: Floats = np.zeros((0, 0), dtype=np.float32)
@@ -66,9 +67,7 @@ class Neighbours:
             self._begin(len(vector))
         if len(vector) != self._dimensions:
             return
-        if not self._free:
-            self._grow()
-        slot = self._free.pop()
+        slot = self._free_slot()
         code = self._coded(vector)
         self._slots[profile.item_id] = slot
         self._codes[slot] = code
@@ -190,8 +189,8 @@ class Neighbours:
         """A new anchor takes over the items that are nearer to it than to theirs."""
         self._anchor_ids = np.append(self._anchor_ids, anchor_id)
         self._anchors = np.vstack([self._anchors, code[None]])
-        for start in range(0, len(self._ids), BLOCK):
-            end = min(start + BLOCK, len(self._ids))
+        for start in range(0, self._used, BLOCK):
+            end = min(start + BLOCK, self._used)
             score = self._codes[start:end].astype(np.float32) @ code
             old = self._closeness[start:end]
             nearer = (score > old) | ((score == old) & (anchor_id < self._anchor[start:end]))
@@ -225,16 +224,22 @@ class Neighbours:
         self._sums = np.zeros((1, dimensions), dtype=np.int64)
         self._anchors = np.zeros((0, dimensions), dtype=np.float32)
 
+    def _free_slot(self) -> int:
+        if self._free:
+            return self._free.pop()
+        if self._used == len(self._ids):
+            self._grow()
+        self._used += 1
+        return self._used - 1
+
     def _grow(self) -> None:
+        """Twice the slots. Zeros that were never written take no memory (calloc), so a half empty table costs nothing."""
         old = len(self._ids)
-        more = max(FIRST_ROWS, old // 4)
-        self._codes = np.concatenate([self._codes, np.zeros((more, self._dimensions), dtype=np.int8)])
-        self._ids = np.concatenate([self._ids, np.full(more, -1, dtype=np.int64)])
-        self._language = np.concatenate([self._language, np.zeros(more, dtype=np.int32)])
-        self._anchor = np.concatenate([self._anchor, np.full(more, NO_ANCHOR, dtype=np.int64)])
-        self._closeness = np.concatenate([self._closeness, np.zeros(more, dtype=np.float32)])
-        self._place = np.concatenate([self._place, np.zeros(more, dtype=np.int32)])
-        self._free = list(range(old + more - 1, old - 1, -1))
+        for name in ("_codes", "_ids", "_language", "_anchor", "_closeness", "_place"):
+            table = getattr(self, name)
+            larger = np.zeros((max(FIRST_ROWS, 2 * old), *table.shape[1:]), dtype=table.dtype)
+            larger[:old] = table
+            setattr(self, name, larger)
 
 
 def _is_anchor(item_id: int) -> bool:

@@ -158,7 +158,9 @@ class Reprints:
         if slot == len(self._ids):
             for name in ("_ids", "_outlets", "_ats", "_roots", "_sketches"):
                 old = getattr(self, name)
-                setattr(self, name, np.concatenate((old, np.zeros_like(old))))
+                larger = np.zeros((2 * slot, *old.shape[1:]), dtype=old.dtype)  # what is not written takes no memory
+                larger[:slot] = old
+                setattr(self, name, larger)
         self._ids[slot], self._outlets[slot], self._ats[slot], self._roots[slot] = item_id, outlet_id, at, -1
         self._sketches[slot] = sketch
         self._texts.append(f"{title}\n{summary}".encode())

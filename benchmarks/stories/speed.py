@@ -13,6 +13,7 @@ import resource
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -50,16 +51,18 @@ class News:
         self._shared = (
             self._random.standard_normal(DIMENSIONS).astype(np.float32) * 2.2
         )  # what all vectors have in common
-        self._events: list[tuple[list[str], int, int]] = []
+        self._events: deque[tuple[list[str], int, int]] = deque(maxlen=5000)  # the latest, which others tell of too
+        self._told = 0
 
     def item(self, number: int) -> tuple[StoryItem, int]:
         """The item and the number of its event."""
         rng = self._random
         if self._events and rng.random() < 1 / 3:
-            names, topic, event = self._events[int(rng.integers(max(0, len(self._events) - 5000), len(self._events)))]
+            names, topic, event = self._events[int(rng.integers(len(self._events)))]
         else:
             names = [self._names[int(i)] for i in (NAMES * rng.random(5) ** 2)]
-            topic, event = int(rng.integers(TOPICS)), len(self._events) + 1
+            self._told += 1
+            topic, event = int(rng.integers(TOPICS)), self._told
             self._events.append((names, topic, event))
         words = [self._words[int(i)] for i in VOCABULARY * rng.random(22) ** 3]
         title = " ".join([names[0], *words[:4], names[1], *words[4:7]])
