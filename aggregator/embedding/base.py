@@ -72,7 +72,7 @@ def item_vectors(embedder: Embedder, items: Iterable[tuple[str, str, str]]) -> N
     """
     texts = [(item_text(title, summary, outlet), item_text(title, "", outlet)) for title, summary, outlet in items]
     rows = embedder.embed([text for text, _ in texts])
-    more = [number for number, (text, title) in enumerate(texts) if title != text]
+    more = [number for number, (text, title) in enumerate(texts) if title not in {"", text}]
     if more:
         rows[more] += TITLE_WEIGHT * embedder.embed([texts[number][1] for number in more])
     return normalised(rows)

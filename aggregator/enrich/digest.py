@@ -56,7 +56,7 @@ class Sentence:
 def medoid(members: Sequence[Member]) -> Member | None:
     """The member that is most like the others, reprints left out where there is another; None for no members.
 
-    By its vector where every one has one (cosine), else by its words. The earliest of equals.
+    By its vector where every one has one of the same length (cosine), else by its words. The earliest of equals.
     """
     own = sorted((m for m in members if not m.reprint), key=lambda m: (m.at, m.item_id)) or sorted(
         members, key=lambda m: (m.at, m.item_id)
@@ -64,8 +64,10 @@ def medoid(members: Sequence[Member]) -> Member | None:
     own = own[:_MEMBERS]
     if len(own) < 3:  # noqa: PLR2004 - of two, each is as like the other
         return own[0] if own else None
-    if all(m.vector is not None for m in own):
-        rows = np.stack([m.vector for m in own if m.vector is not None])
+    vectors = [m.vector for m in own if m.vector is not None]
+    # After another model was configured, older items have vectors of the one before.
+    if len(vectors) == len(own) and len({len(vector) for vector in vectors}) == 1:
+        rows = np.stack(vectors)
         likeness = (rows @ rows.T).sum(axis=1)
     else:
         bags = [pieces(f"{m.title} {m.summary}") for m in own]

@@ -122,12 +122,13 @@ class Clusterer:
         new = profile(item)
         self._enter(Member(new, member.story_id, member.reprint_of))
         self._dirty.add(item.item_id)
-        if not _same_text(member.profile, new):
+        edited = not _same_text(member.profile, new)
+        if edited:
             self._reprints.drop(item.item_id)
             self._revised.add(item.item_id)
         if member.reprint_of in self._live.members:
             return []
-        return self._resettle(new, member.story_id)
+        return self._resettle(new, member.story_id, "was edited" if edited else "has a new vector")
 
     def repair(self, now: datetime, *, everything: bool = False) -> list[Repair]:
         """Look at what changed since the last pass; merges, splits and moves in the order in which they were made.
@@ -252,20 +253,20 @@ class Clusterer:
             reasons={"reprint": 1},
         )
 
-    def _resettle(self, new: Profile, story_id: int) -> list[Repair]:
-        """Where an item goes whose text changed."""
+    def _resettle(self, new: Profile, story_id: int, why: str) -> list[Repair]:
+        """Where an item goes whose text or vector changed."""
         own = self._pairs.fit(new, story_id)
         other = next((fit for fit in self._pairs.fits(new) if fit.story_id != story_id), None)
         if other is not None and other.evidence >= max(0.0, own.evidence if own else 0.0):
             self._live.move(new.item_id, other.story_id)
             if own is None:
-                return [Merge(story_id, other.story_id, "its only item was edited")]
+                return [Merge(story_id, other.story_id, f"its only item {why}")]
             sure = round(likelihood(other.evidence), 4)
-            return [Move(new.item_id, story_id, other.story_id, sure, "it was edited")]
+            return [Move(new.item_id, story_id, other.story_id, sure, f"it {why}")]
         if own is not None and own.evidence < CERTAINLY_NOT:
             alone = self._new_id()
             self._live.move(new.item_id, alone)
-            return [Split(story_id, alone, (new.item_id,), "it was edited")]
+            return [Split(story_id, alone, (new.item_id,), f"it {why}")]
         return []
 
 

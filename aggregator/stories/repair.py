@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.models import Merge, Move, Repair, Split
+from aggregator.stories.features import Profile
 from aggregator.stories.joining import evidence, group_evidences, likelihood
 from aggregator.stories.linkage import grouped
 from aggregator.stories.scoring import Pairs
@@ -65,14 +66,14 @@ def regroup(pairs: Pairs, story_ids: list[int], new_id: Callable[[], int]) -> li
     )[:REGION_TEXTS]
     if len(texts) < 2:  # noqa: PLR2004 - one text is one story
         return []
-    groups = grouped(pairs.supported(_matrix(pairs, texts)), group_evidences)
+    profiles = [live.members[i].profile for i in texts]
+    groups = grouped(pairs.supported(_matrix(pairs, profiles), profiles), group_evidences)
     return _lead_to(pairs, [[texts[row] for row in group] for group in groups], new_id)
 
 
-def _matrix(pairs: Pairs, texts: list[int]) -> NDArray[np.float64]:
-    profiles = [pairs.live.members[i].profile for i in texts]
-    together = np.ones((len(texts), len(texts)))
-    for row in range(1, len(texts)):
+def _matrix(pairs: Pairs, profiles: list[Profile]) -> NDArray[np.float64]:
+    together = np.ones((len(profiles), len(profiles)))
+    for row in range(1, len(profiles)):
         together[row, :row] = pairs.probabilities(profiles[row], profiles[:row])
         together[:row, row] = together[row, :row]
     return together

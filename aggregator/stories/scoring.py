@@ -66,9 +66,11 @@ class Pairs:
         apart = np.array([abs(other.hours - profile.hours) for other in others])
         return np.where(apart <= self._window, chances, 0.0), features
 
-    def supported(self, together: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The probabilities of a region's pairs once third items have been heard, see support.py."""
-        return self._model.supported(together)
+    def supported(self, together: NDArray[np.float64], members: Sequence[Profile]) -> NDArray[np.float64]:
+        """The probabilities of a region's pairs once third items have been heard, see support.py; 0 beyond the window still."""
+        hours = np.array([member.hours for member in members])
+        near = np.abs(hours[:, None] - hours[None, :]) <= self._window
+        return np.where(near, self._model.supported(together), 0.0)
 
     def neighbours(self, profile: Profile) -> list[tuple[float, int]]:
         """Live items that may tell the same event: (probability, item id), the likeliest first."""

@@ -117,6 +117,8 @@ def test_the_medoid_is_the_most_central():
     between = (near + 0.4 * far) / np.linalg.norm(near + 0.4 * far)
     items = [member(n, n, f"t{n}", "", n, vector=v) for n, v in enumerate((far, near, between, near), 1)]
     assert medoid(items).item_id == 3
+    other_model = [replace(items[0], vector=np.ones(5, dtype=np.float32)), *items[1:]]
+    assert medoid(other_model).item_id in {1, 2, 3, 4}
     assert medoid([]) is None
     assert medoid(FERRY).item_id in {1, 2}
 

@@ -144,6 +144,18 @@ def _played(every=900, shuffled=None, final=True):
     return tuple(placed[i] for i in sorted(placed))  # ids are in the order of time
 
 
+def test_third_items_do_not_reach_beyond_the_window():
+    """Items further apart in time than the window stay at 0, whatever is close to both; within it third items speak."""
+    clusterer = Clusterer(Stories(window_hours=48))
+    members = [profile(item(n, FERRY, hours=hours)) for n, hours in enumerate((0, 30, 30, 30, 60), 1)]
+    together = np.full((5, 5), 0.9)
+    together[0, 4] = together[4, 0] = together[0, 1] = together[1, 0] = 0.0
+    np.fill_diagonal(together, 1.0)
+    found = clusterer._pairs.supported(together, members)
+    assert found[0, 4] == found[4, 0] == 0
+    assert found[0, 1] > 0.5
+
+
 def test_online_ends_close_to_grouping_the_whole_set_at_once():
     """Online with repairs agrees with grouping all items at once, by the same probabilities and the same rule."""
     items, gold = (column[:PART] for column in stream("stories_b"))
@@ -156,7 +168,7 @@ def test_online_ends_close_to_grouping_the_whole_set_at_once():
     for row in range(1, len(items)):
         together[row, :row] = together[:row, row] = pairs.probabilities(profiles[row], profiles[:row])
     whole = [0] * len(items)
-    for number, group in enumerate(grouped(pairs.supported(together), group_evidences)):
+    for number, group in enumerate(grouped(pairs.supported(together, profiles), group_evidences)):
         for row in group:
             whole[row] = number
     online = _played()
