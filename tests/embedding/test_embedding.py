@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from aggregator.config import Embedding
-from aggregator.embedding import item_text, open_embedder
-from aggregator.embedding.base import MAX_TEXT_CHARS
+from aggregator.embedding import item_text, item_vectors, open_embedder, vectors_name
+from aggregator.embedding.base import MAX_TEXT_CHARS, TITLE_WEIGHT
 from aggregator.embedding.builtin import is_installed
 from aggregator.errors import EmbedderError
 
@@ -27,14 +27,15 @@ class _Server(BaseHTTPRequestHandler):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         type(self).requests.append((self.path, self.headers.get("Authorization"), body))
-        rows = [
-            {"index": i, "embedding": [3.0 * len(text), 4.0 * len(text), 0.0]} for i, text in enumerate(body["input"])
-        ][::-1]
+        rows = [{"index": i, "embedding": self.vector(text)} for i, text in enumerate(body["input"])][::-1]
         answer = (self.spoil or json.dumps({"data": rows})).encode()
         self.send_response(self.status)
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer)
+
+    def vector(self, text):
+        return [3.0 * len(text), 4.0 * len(text), 0.0]
 
     def log_message(self, *args):
         pass
@@ -125,6 +126,27 @@ def test_remote_that_is_not_running_or_badly_configured():
     ):
         with pytest.raises(EmbedderError, match=says):
             open_embedder(settings)
+
+
+def test_an_items_vector_counts_its_title_once_more(server):
+    """Text plus TITLE_WEIGHT of the title, of length one, in the order of the items; asked for no title that is the whole text."""
+    url, handler = server
+    handler.vector = lambda _, text: [float("year" in text), float("year" not in text), 0.0]
+    embedder = open_embedder(Embedding(backend="openai", url=url, model="m"))
+    items = [
+        ("Bridge closed", "", "Delfi"),
+        ("Bridge closed", "It stays so for a year.", "Delfi"),
+        ("", "It stays so for a year.", "Delfi"),
+        ("Bridge closed", "Bridge closed for a year.", "Delfi"),
+    ]
+    rows = item_vectors(embedder, items)
+    both = np.array([1, TITLE_WEIGHT, 0]) / np.hypot(1, TITLE_WEIGHT)
+    np.testing.assert_allclose(rows, [[0, 1, 0], both, [1, 0, 0], both], atol=1e-6)
+    texts = [body["input"] for _, _, body in handler.requests[1:]]
+    assert [len(some) for some in texts] == [4, 2]
+    assert texts[1] == ["Bridge closed"] * 2
+    assert item_vectors(embedder, []).shape == (0, 3)
+    assert vectors_name(embedder) != embedder.name
 
 
 def test_item_text_is_clean_and_bounded():

@@ -121,7 +121,9 @@ def test_a_vector_that_comes_later_counts():
     placed = {i.item_id: bare.add(replace(i, vector=None)).story_id for i in items[:90]}
     before = dict(placed)
     for i in items[:90]:
-        follow(placed, bare.revise(i))
+        repairs = bare.revise(i)
+        assert all("has a new vector" in repair.reason for repair in repairs)
+        follow(placed, repairs)
     follow(placed, bare.repair(items[89].at))
     assert placed != before
     pairs = [(a, b) for a in range(90) for b in range(a) if gold[a] == gold[b]]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from aggregator.config import Stories
 from aggregator.models import Merge, Move, Split
 from aggregator.stories.clusterer import Clusterer
+from aggregator.stories.features import profile
 from aggregator.stories.joining import evidence, group_evidences, likelihood
 from aggregator.stories.linkage import grouped
 from aggregator.stories.quality import adjusted_rand, bcubed
@@ -147,7 +148,9 @@ def _played(every=900, shuffled=None, final=True):
 def test_third_items_do_not_reach_beyond_the_window():
     """Items further apart in time than the window stay at 0, whatever is close to both; within it third items speak."""
     clusterer = Clusterer(Stories(window_hours=48))
-    members = [profile(item(n, FERRY, hours=hours)) for n, hours in enumerate((0, 30, 30, 30, 60), 1)]
+    members = [
+        profile(item(n, "Ferry runs aground off Vormsi", hours=hours)) for n, hours in enumerate((0, 30, 30, 30, 60), 1)
+    ]
     together = np.full((5, 5), 0.9)
     together[0, 4] = together[4, 0] = together[0, 1] = together[1, 0] = 0.0
     np.fill_diagonal(together, 1.0)
