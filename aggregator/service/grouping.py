@@ -28,7 +28,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 _STATE = "clusterer"
-_AT_ONCE = 4  # texts embedded between two looks at whether to stop: half a second
+_AT_ONCE = 4  # items embedded between two looks at whether to stop: half a second
 _BATCH = 16  # items of one transaction: about two seconds of embedding on one core
 _EMBEDDER_WAIT_S = 300.0  # after the embedder failed; meanwhile stories are built from words alone
 

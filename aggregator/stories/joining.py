@@ -8,8 +8,8 @@ There are two rules. A new item is judged by its own pairs alone (`evidence`); a
 alike by chance, so there the crowd counts. A repair pass judges groups by pairs that have been looked at together
 (`group_evidences`, after support.py), where the crowd no longer matters.
 
-The coefficients are those of the best mean score over the labelled sets A to H, each by a model trained on the others;
-benchmarks/stories/joining.py prints the sweep.
+The coefficients for groups lie on the flat top of the mean score over the labelled sets A to H, each by a model trained on the
+others (benchmarks/stories/joining.py prints the sweep); GROUP_BIAS leans to precision, see docs/stories.md.
 """
 
 import math

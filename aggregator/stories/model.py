@@ -30,8 +30,8 @@ FEATURES: Final = (
 _NAMES: Final = ("grams", "title", "names", "skeletons", "places", "countries", "reach", "numbers", "dates", "regions")
 # What `explain` shows: likenesses from 0 to 1, then what clashes (1), then circumstances.
 EXPLAINED: Final = (
-    "dense", "grams", "title", "names", "skeletons", "places", "near", "countries", "numbers", "dates",
-    "numbers_clash", "dates_clash", "reach_clash", "far", "days", "same_outlet",
+    "dense", "grams", "title", "names", "skeletons", "places", "regions", "near", "countries", "numbers", "dates",
+    "numbers_clash", "dates_clash", "reach_clash", "regions_clash", "far", "days", "same_outlet",
 )  # fmt: skip
 NEAR_KM: Final = 40.0
 FAR_KM: Final = 250.0

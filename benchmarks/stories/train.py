@@ -2,8 +2,8 @@
 
     train.py [--report] [--write] [--cache DIR] [--one-outlet DIR] [SET.jsonl ...]
 
-Without sets: all of tests/eval/data. Each set is played as a stream; a pair is an item with an earlier one of the last
-120 hours, its features as the statistics stood then. `--report` leaves each set out in turn, and trains on A alone for B
+Without sets: tests/eval/data/stories_*.jsonl; templates.jsonl is always among what trains. Each set is played as a
+stream; a pair is an item with an earlier one of the last 120 hours, its features as the statistics stood then. `--report` leaves each set out in turn, and trains on A alone for B
 and on B alone for A: projection, weights and threshold come from the sets trained on, the scores from the other. They
 are of average linkage of the probabilities, the whole set at once: a reference for the online clusterer.
 """

@@ -9,9 +9,11 @@ import unicodedata
 import pytest
 from newsroom import FEEDS, LATVIAN, Desk, article
 
+from aggregator.cli.why import in_words
 from aggregator.service.clock import utcnow
 from aggregator.store.enrichment import MadeTexts
 from aggregator.store.writer import open_writer
+from aggregator.stories.model import EXPLAINED
 
 
 def test_poll_says_what_it_did(news):
@@ -92,6 +94,16 @@ def test_a_machines_words_are_marked_wherever_they_are_shown(tmp_path, aggregato
     assert "A ferry burned. (machine translation by babel-7b)" in told
     other = aggregator("--database", path, "show", ids["et1"]).stdout.splitlines()
     assert other[other.index(f"      {LATVIAN}") + 1] == "      Fire on a ferry (machine translation)"
+
+
+def test_every_reason_of_the_pair_model_has_a_word():
+    """What `explained` stores, `show --why` can say: a feature without a word would be lost without a trace."""
+    said = in_words({"similarity": 0.9, "story_id": 1, "nearest_item_id": 2, **dict.fromkeys(EXPLAINED, 0.5)})
+    assert "0.5 days apart" in said
+    for name in EXPLAINED:
+        assert name == "days" or len(in_words({"similarity": 0.9, "story_id": 1, name: 0.5})) > len(
+            in_words({"similarity": 0.9, "story_id": 1})
+        ), name
 
 
 def test_why_an_item_is_in_its_story(news):

@@ -101,6 +101,8 @@ def test_a_region_is_shared_by_who_names_it_and_who_names_a_city_of_it():
     same, inside, other = (rows[:, columns] > 0).tolist()
     assert same == inside == [True, False, True]
     assert other == [False, True, True]
+    assert "regions" in explained(rows[0])
+    assert "regions_clash" in explained(rows[2])
 
 
 def test_statistics_forget_without_a_trace():
