@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from aggregator.models import Merge, Move, Repair, Split
 from aggregator.stories.features import Profile
-from aggregator.stories.joining import evidence, group_evidences, likelihood
+from aggregator.stories.joining import attached, evidence, group_evidences, likelihood
 from aggregator.stories.linkage import grouped
 from aggregator.stories.scoring import Pairs
 
@@ -67,7 +67,9 @@ def regroup(pairs: Pairs, story_ids: list[int], new_id: Callable[[], int]) -> li
     if len(texts) < 2:  # noqa: PLR2004 - one text is one story
         return []
     profiles = [live.members[i].profile for i in texts]
-    groups = grouped(pairs.supported(_matrix(pairs, profiles), profiles), group_evidences)
+    stories = np.array([live.members[i].story_id for i in texts])
+    together = attached(pairs.supported(_matrix(pairs, profiles), profiles), stories[:, None] == stories[None, :])
+    groups = grouped(together, group_evidences)
     return _lead_to(pairs, [[texts[row] for row in group] for group in groups], new_id)
 
 

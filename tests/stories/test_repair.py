@@ -186,3 +186,20 @@ def test_order_within_an_hour_hardly_matters():
     straight = bcubed(gold, _played()).f1
     changes = [bcubed(gold, _played(shuffled=seed)).f1 - straight for seed in range(2)]
     assert abs(sum(changes) / len(changes)) < 0.01
+
+
+def test_passes_over_items_that_did_not_change_hardly_change_a_story():
+    """Once a stream has come to rest, twenty passes over a few of its items each leave nearly all stories as they are."""
+    items, _ = stream("stories_b")
+    clusterer, chance = Clusterer(Stories()), random.Random(1)
+    for number, one in enumerate(items):
+        clusterer.add(one)
+        if number % 20 == 19:
+            clusterer.repair(one.at)
+    now = items[-1].at
+    clusterer.repair(now, everything=True)
+    made = 0
+    for _ in range(20):
+        clusterer._dirty = set(chance.sample(sorted(clusterer._live.members), 15))
+        made += len(clusterer.repair(now))
+    assert made <= 6, made
