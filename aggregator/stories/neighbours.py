@@ -27,7 +27,7 @@ CODE_SPREAD: Final = (
     5.0  # … which stands for so many times the size that a number of a vector of length 1 has on average
 )
 FIRST_ROWS: Final = 1024
-BLOCK: Final = 8192  # rows turned into float32 at once
+BLOCK: Final = 1024  # rows turned into float32 at once: they fit a cache
 NO_ANCHOR: Final = -1
 SHRINK: Final = 10  # items of its own that a language needs for its mean to count as much as that of all
 
@@ -54,6 +54,8 @@ class Neighbours:
         self._buckets: dict[int, array[int]] = {}
         self._anchor_ids = np.zeros(0, dtype=np.int64)
         self._anchors: Floats = np.zeros((0, 0), dtype=np.float32)
+        self._taken = np.zeros((0, 0), dtype=np.int8)
+        self._widened: Floats = np.zeros((0, 0), dtype=np.float32)
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -168,7 +170,10 @@ class Neighbours:
         result = np.empty(len(slots), dtype=np.float64)
         for start in range(0, len(slots), BLOCK):
             rows = slots[start : start + BLOCK]
-            result[start : start + BLOCK] = self._codes.take(rows, axis=0).astype(np.float32) @ whole
+            taken, widened = self._taken[: len(rows)], self._widened[: len(rows)]
+            self._codes.take(rows, axis=0, out=taken, mode="clip")  # "raise" would copy; every slot is there
+            np.copyto(widened, taken)
+            result[start : start + len(rows)] = widened @ whole
         return result
 
     def _assign(self, slots: NDArray[np.int64]) -> None:
@@ -191,7 +196,9 @@ class Neighbours:
         self._anchors = np.vstack([self._anchors, code[None]])
         for start in range(0, self._used, BLOCK):
             end = min(start + BLOCK, self._used)
-            score = self._codes[start:end].astype(np.float32) @ code
+            widened = self._widened[: end - start]
+            np.copyto(widened, self._codes[start:end])
+            score = widened @ code
             old = self._closeness[start:end]
             nearer = (score > old) | ((score == old) & (anchor_id < self._anchor[start:end]))
             for row in np.flatnonzero(nearer & (self._ids[start:end] >= 0)).tolist():
@@ -221,6 +228,9 @@ class Neighbours:
         self.__init__()  # type: ignore[misc]  # empty: it may begin again with vectors of another length
         self._dimensions = dimensions
         self._codes = np.zeros((0, dimensions), dtype=np.int8)
+        # Written over at each search: new memory for each would cost more than the products.
+        self._taken = np.empty((BLOCK, dimensions), dtype=np.int8)
+        self._widened = np.empty((BLOCK, dimensions), dtype=np.float32)
         self._sums = np.zeros((1, dimensions), dtype=np.int64)
         self._anchors = np.zeros((0, dimensions), dtype=np.float32)
 
