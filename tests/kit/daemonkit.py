@@ -85,7 +85,9 @@ class DaemonProcess:
         lines = _CONFIG.format(database=self.database).splitlines()
         for name, value in settings.items():
             table, _, key = name.rpartition(".")
-            at = next((n for n, line in enumerate(lines) if line.startswith(f"{key} = ")), None)
+            first = lines.index(f"[{table}]") if f"[{table}]" in lines else len(lines) if table else 0
+            last = next((n for n in range(first + 1, len(lines)) if table and lines[n][0] == "["), len(lines))
+            at = next((n for n in range(first, last) if lines[n].startswith(f"{key} = ")), None)
             if at is not None:
                 lines[at] = f"{key} = {value}"
             elif f"[{table}]" in lines:

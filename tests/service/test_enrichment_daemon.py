@@ -14,21 +14,22 @@ from aggregator.models import FeedSpec
 @pytest.fixture
 def daemon(tmp_path):
     """A daemon over two feeds of an Estonian and a Latvian outlet, whose pages are read, and a slow translator."""
-    with Site() as site, ModelServer() as server:
-        for name, feed in (("ferry", "/lv.xml"), ("bridge", "/et.xml")):
+    # Each on an address of its own: the first polls of one host are ten seconds apart.
+    with Site() as site, Site("127.0.0.2") as other, ModelServer() as server:
+        for name, place, feed in (("ferry", site, "/lv.xml"), ("bridge", other, "/et.xml")):
             _, title, body = ARTICLES[name][0]
-            site.feed(feed, [(title, "", f"{site.url}/{name}")])
-            site.article(f"/{name}", *body.split("\n\n"), title=title)
+            place.feed(feed, [(title, "", f"{place.url}/{name}")])
+            place.article(f"/{name}", *body.split("\n\n"), title=title)
         specs = [
             FeedSpec(f"{site.url}/lv.xml", "Dienas Ziņas", "LV", "lv", fulltext=True),
-            FeedSpec(f"{site.url}/et.xml", "Päeva Teated", "EE", "et", fulltext=True),
+            FeedSpec(f"{other.url}/et.xml", "Päeva Teated", "EE", "et", fulltext=True),
         ]
         with DaemonProcess(tmp_path, specs, settings={"enrich.every_s": "0.2"}) as process:
             add(
                 process,
                 f"[translation]\nbackend = 'chat'\nurl = '{server.url}/v1'\nmodel = 'tiny-1'\nmin_outlets = 1\n",
             )
-            process.server, process.site = server, site
+            process.server, process.site, process.other = server, site, other
             yield process
 
 
@@ -57,7 +58,7 @@ def test_kill_9_in_the_middle_of_a_call_loses_nothing(daemon):
     assert [r[1] for r in rows] == [ARTICLES["bridge"][1][0], ARTICLES["ferry"][1][0]]
     assert {r[2:] for r in rows} == {("page", "machine")}
     assert daemon.rows("SELECT count(*) FROM to_enrich WHERE task <> 'story'") == [(0,)]
-    assert daemon.site.paths().count("/ferry") + daemon.site.paths().count("/bridge") == 2  # no page twice
+    assert daemon.site.paths().count("/ferry") + daemon.other.paths().count("/bridge") == 2  # no page twice
     assert daemon.rows("PRAGMA integrity_check") == [("ok",)]
 
 
