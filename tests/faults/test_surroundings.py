@@ -166,7 +166,7 @@ def test_parsers_that_are_killed_again_and_again(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(480)
 @pytest.mark.skipif(shutil.which("prlimit") is None, reason="no prlimit")
 def test_out_of_file_descriptors(tmp_path):
     """Too few descriptors for forty publishers, of whom ten hang: it stays up, fills no log, and in time all items come."""
@@ -176,7 +176,7 @@ def test_out_of_file_descriptors(tmp_path):
         with DaemonProcess(
             tmp_path, publisher.specs(), settings=settings, before=["prlimit", "--nofile=28:28"]
         ).start() as daemon:
-            until(lambda: len(daemon.guids()) == 200, 240, "all items")
+            until(lambda: len(daemon.guids()) == 200, 400, "all items")  # those that failed often wait for minutes
             assert daemon.process.poll() is None
             assert daemon.log.read_text().count("Traceback") < 5  # once a job, not once a tick
             assert daemon.integrity() == "ok"
