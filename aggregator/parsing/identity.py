@@ -14,6 +14,12 @@ __all__ = ["resolve"]
 _TITLE_WINDOW: Final = timedelta(hours=48)
 _REPEATED: Final = timedelta(hours=3)  # apart from which equal titles over unlike texts are a column, not an article
 _SHORT_TITLE: Final = 3  # words; "Weather" or "Sports news" name no article
+_SHORT_LETTERS: Final = 12  # characters of such a title, for scripts without spaces
+# Shares of common words from which …
+_SAME_LINK: Final = 0.5  # … two titles under one link are one article's
+_MOVED: Final = 0.75  # … two titles under two links are
+_SAME_TEXT: Final = 0.7  # … two texts are, whatever their titles
+_NOT_UNLIKE: Final = 0.3  # … two texts may be, under one title
 _WORD: Final = re.compile(r"\w+")
 _NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
 _DATE_MOVES: Final = timedelta(minutes=1)
@@ -135,10 +141,12 @@ def _same_by_guid(item: Item, known: KnownItem, *, shared: bool) -> bool:
     # ("Weather for Thursday", other figures) is not.
     alike = _overlap(item.title_key, known.title_key)
     if item.canonical_url == known.canonical_url:
-        return alike >= 0.5  # noqa: PLR2004 - half of the words
+        return alike >= _SAME_LINK
     if _numbers(f"{item.title} {item.summary}") != _numbers(f"{known.title} {known.summary}"):
         return False
-    return alike >= 0.75 or bool(item.summary and known.summary and _overlap(item.summary, known.summary) >= 0.7)  # noqa: PLR2004
+    return alike >= _MOVED or bool(
+        item.summary and known.summary and _overlap(item.summary, known.summary) >= _SAME_TEXT
+    )
 
 
 def _same_by_title(item: Item, known: KnownItem, now: datetime) -> bool:
@@ -148,11 +156,11 @@ def _same_by_title(item: Item, known: KnownItem, now: datetime) -> bool:
         return True
     apart = abs(item.published_at - known.published_at)
     alike = _overlap(item.summary or item.body[:500], known.summary or known.body[:500])
-    if len(item.title_key.split()) < _SHORT_TITLE and len(item.title_key) < 12:  # noqa: PLR2004 - characters, for scripts without spaces
-        return alike >= 0.7 and apart <= _REPEATED  # noqa: PLR2004
+    if len(item.title_key.split()) < _SHORT_TITLE and len(item.title_key) < _SHORT_LETTERS:
+        return alike >= _SAME_TEXT and apart <= _REPEATED
     if apart > _REPEATED and _numbers(item.summary) != _numbers(known.summary):
         return False  # a daily form: yesterday's exchange rates and today's, under one headline
-    return alike >= 0.3 or apart <= _REPEATED or not (item.summary and known.summary)  # noqa: PLR2004
+    return alike >= _NOT_UNLIKE or apart <= _REPEATED or not (item.summary and known.summary)
 
 
 def _numbers(text: str) -> frozenset[str]:

@@ -22,11 +22,9 @@ class NameIndex:
         for name, number in entries:
             hashes.append(hash(name))
             numbers.append(number)
-        order = (
-            np.argsort(np.frombuffer(hashes, dtype=np.int64), kind="stable") if hashes else np.zeros(0, dtype=np.int64)
-        )
-        self._hashes = array("q", np.frombuffer(hashes, dtype=np.int64)[order].tobytes() if hashes else b"")
-        self._numbers = array("i", np.frombuffer(numbers, dtype=np.int32)[order].tobytes() if hashes else b"")
+        keys, values = np.array(hashes, dtype=np.int64), np.array(numbers, dtype=np.int32)
+        order = np.argsort(keys, kind="stable")
+        self._hashes, self._numbers = array("q", keys[order].tobytes()), array("i", values[order].tobytes())
 
     def __contains__(self, name: str) -> bool:
         wanted = hash(name)

@@ -41,7 +41,7 @@ def values(reader: Reader) -> dict[str, Any]:
 
 def frequent_words(reader: Reader) -> tuple[list[str], str]:
     """The words of the newest items, the most frequent first, and the most frequent of those in at most 2 % of the items."""
-    texts = reader.query(f"SELECT title || ' ' || summary AS text FROM items ORDER BY item_id DESC LIMIT {NEWEST}")  # noqa: S608
+    texts = reader.query("SELECT title || ' ' || summary AS text FROM items ORDER BY item_id DESC LIMIT ?", (NEWEST,))
     found = Counter(word for row in texts for word in set(row["text"].split()) if word.isascii())
     ranked = sorted(found, key=lambda word: (-found[word], word))
     return ranked, next(word for word in ranked if found[word] <= NEWEST / 50)
