@@ -38,6 +38,11 @@ def add(daemon, settings):
     daemon.config.write_text(daemon.config.read_text(encoding="utf-8") + settings, encoding="utf-8")
 
 
+def pages(daemon):
+    """How many items have their text from their page."""
+    return daemon.rows("SELECT count(*) FROM coverage WHERE text_origin = 'page'")[0][0]
+
+
 def translated(daemon):
     """How many items have a translation by a machine."""
     return daemon.rows("SELECT count(*) FROM translations WHERE origin = 'machine'")[0][0]
@@ -45,9 +50,10 @@ def translated(daemon):
 
 def test_kill_9_in_the_middle_of_a_call_loses_nothing(daemon):
     """Killed while the translator thinks, the daemon goes on at the next start: every item has its page and its translation."""
-    daemon.server.delay_s = 6.0
+    daemon.server.delay_s = 30.0
     daemon.start()
-    until(lambda: daemon.server.seen, 50, "a call is under way")
+    # A page asked for and not yet stored would rightly be asked for again.
+    until(lambda: pages(daemon) == 2 and daemon.server.seen, 50, "both pages are stored and a call is under way")
     daemon.kill()
     assert translated(daemon) == 0
     daemon.server.delay_s = 0.0
