@@ -7,7 +7,8 @@ import pytest
 from babel import Locale
 from babel.core import get_global
 
-from aggregator.config import load_config, load_feeds, shipped_config_dir
+from aggregator.config import load_config, shipped_config_dir
+from aggregator.feedfiles import load_feeds
 
 
 @pytest.fixture(scope="module")

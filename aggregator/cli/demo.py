@@ -13,9 +13,9 @@ import click
 from aggregator.cli.app import App
 from aggregator.cli.output import say
 from aggregator.cli.read import show, stories
-from aggregator.config import toml_of_feeds
 from aggregator.demo.server import DemoServer
 from aggregator.errors import AggregatorError, StoreError
+from aggregator.feedfiles import toml_of_feeds
 from aggregator.service.clock import utcnow
 from aggregator.store.reader import open_reader
 

@@ -13,8 +13,9 @@ import click
 from aggregator.cleaning import plain_line
 from aggregator.cli.app import App, pass_app
 from aggregator.cli.output import Column, json_option, print_rows, say
-from aggregator.config import Config, check_feed, load_feeds
+from aggregator.config import Config
 from aggregator.errors import ConfigError, UsageError
+from aggregator.feedfiles import check_feed, load_feeds
 from aggregator.models import FeedSpec, iso
 from aggregator.service import logs
 from aggregator.service.clock import utcnow

@@ -6,9 +6,9 @@ import click
 
 from aggregator.cli.app import App, pass_app
 from aggregator.cli.output import json_option, print_json, say
-from aggregator.config import load_feeds
 from aggregator.enrich import open_maker
 from aggregator.errors import ConfigError
+from aggregator.feedfiles import load_feeds
 from aggregator.service.clock import utcnow
 from aggregator.store import backups, maintenance
 

@@ -19,9 +19,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from aggregator.cli.app import App, pass_app
 from aggregator.cli.output import json_option, print_json, say
-from aggregator.config import Config, load_config, load_feeds, shipped_config_dir
+from aggregator.config import Config, load_config, shipped_config_dir
 from aggregator.embedding import Embedder, open_embedder
 from aggregator.errors import ConfigError, NotFoundError
+from aggregator.feedfiles import load_feeds
 from aggregator.models import DueFeed, FeedSpec
 from aggregator.service import logs
 from aggregator.service.clock import utcnow

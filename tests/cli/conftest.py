@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from aggregator.cli.main import main
-from aggregator.config import toml_of_feeds
 from aggregator.demo.server import DemoServer
+from aggregator.feedfiles import toml_of_feeds
 from aggregator.service.clock import utcnow
 
 CONFIG = """\

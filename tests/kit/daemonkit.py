@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Self
 
-from aggregator.config import toml_of_feeds
+from aggregator.feedfiles import toml_of_feeds
 from aggregator.models import FeedSpec
 
 __all__ = ["DaemonProcess", "until"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from publisher import Publisher
 
-from aggregator.config import toml_of_feeds
+from aggregator.feedfiles import toml_of_feeds
 from aggregator.models import FeedSpec
 
 FEEDS = 8
