@@ -12,6 +12,7 @@ from typing import Literal
 
 from aggregator.models import iso
 from aggregator.store.catalogue import Catalogue
+from aggregator.store.changes import put_change
 from aggregator.store.fulltext import IndexChanges
 from aggregator.store.stories import SHORT_SUMMARY, Stories
 
@@ -53,7 +54,6 @@ UPDATE items SET author = CASE WHEN author = '' THEN ? ELSE author END,
   image_url = CASE WHEN image_url = '' THEN ? ELSE image_url END, tags = CASE WHEN tags = '' THEN ? ELSE tags END
 WHERE item_id = ?
 """
-_CHANGE = "INSERT INTO changes (at, kind, item_id, story_id, detail) VALUES (?, 'enriched', ?, ?, ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ class Enrichment(Catalogue, Stories):
             ).rowcount  # fmt: skip
             if stored:
                 detail = {"language": texts.language, "texts": [n for n in ("title", "summary") if getattr(texts, n)]}
-                db.execute(_CHANGE, (iso(now), None, story_id, json.dumps(detail)))
+                put_change(db, "enriched", now, story_id=story_id, detail=detail)
         return bool(stored)
 
     def enqueue(
@@ -209,7 +209,7 @@ class Enrichment(Catalogue, Stories):
         if len(row["summary"]) < SHORT_SUMMARY:
             db.execute("DELETE FROM vectors WHERE item_id = ?", (item_id,))
             self.wait_again(db, item_id)
-        db.execute(_CHANGE, (iso(now), item_id, None, json.dumps({"texts": ["body"]})))
+        put_change(db, "enriched", now, item_id=item_id, detail={"texts": ["body"]})
         index.write(db)
         return True
 
@@ -222,5 +222,5 @@ class Enrichment(Catalogue, Stories):
         ).rowcount  # fmt: skip
         if stored:
             made = [name for name in ("title", "summary", "body") if getattr(texts, name)]
-            db.execute(_CHANGE, (iso(now), item_id, None, json.dumps({"language": texts.language, "texts": made})))
+            put_change(db, "enriched", now, item_id=item_id, detail={"language": texts.language, "texts": made})
         return bool(stored)

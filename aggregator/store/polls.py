@@ -23,10 +23,12 @@ from aggregator.models import (
     iso,
     parse_iso,
 )
-from aggregator.store.catalogue import Catalogue, put_feed_change, put_state
+from aggregator.store.catalogue import Catalogue
+from aggregator.store.changes import put_change, put_feed_state
 from aggregator.store.connection import BUSY_TIMEOUT_S
 from aggregator.store.fulltext import IndexChanges
 from aggregator.store.stories import Stories
+from aggregator.store.timetable import put_state
 from aggregator.store.values import short_hash
 
 __all__ = ["PollCounts", "Polls"]
@@ -161,7 +163,7 @@ class Polls(Catalogue, Stories):
             before = db.execute("SELECT state FROM feed_state WHERE feed_id = ?", (record.feed_id,)).fetchone()
             put_state(db, record.state)
             if before is not None and before[0] != record.state.state:
-                put_feed_change(db, record.feed_id, before[0], record.state.state, record.state.why, now)
+                put_feed_state(db, record.feed_id, before[0], record.state.state, record.state.why, now)
             if isinstance(record.parsed, ParsedFeed):
                 learnt = {"title": record.parsed.title, "hub": record.parsed.hub, "homepage": record.parsed.homepage}
                 db.execute(_LEARNT, {**learnt, "feed_id": record.feed_id})
@@ -179,7 +181,7 @@ class Polls(Catalogue, Stories):
                     "UPDATE items SET retracted_at = ? WHERE item_id = ? AND retracted_at IS NULL AND pruned_at IS NULL"
                 )
                 if db.execute(sql, (iso(now), item_id)).rowcount:
-                    put_item_change(db, "retracted", item_id, now)
+                    put_change(db, "retracted", now, item_id=item_id, story_id=_story_of(db, item_id))
 
     def prune(self, item_ids: Iterable[int], *, now: datetime) -> int:
         """Empty items for retention, in one transaction: an empty row and its sightings stay, so that none comes back as new.
@@ -194,13 +196,14 @@ class Polls(Catalogue, Stories):
                 row = db.execute("SELECT pruned_at FROM items WHERE item_id = ?", (item_id,)).fetchone()
                 if row is None or row[0]:
                     continue
-                story = db.execute("SELECT story_id FROM story_items WHERE item_id = ?", (item_id,)).fetchone()
-                put_item_change(db, "pruned", item_id, now)
+                story_id = _story_of(db, item_id)
+                put_change(db, "pruned", now, item_id=item_id, story_id=story_id)
                 index.remove(db, item_id)
                 for table in _PRUNED:
                     db.execute(f"DELETE FROM {table} WHERE item_id = ?", (item_id,))  # noqa: S608  names of our own
                 db.execute(_EMPTY, (iso(now), item_id))
-                stories.update({story[0]: None} if story else {})
+                if story_id is not None:
+                    stories[story_id] = None
                 emptied += 1
             for story_id in stories:
                 self.refresh_story(db, story_id, now)
@@ -297,22 +300,16 @@ class Polls(Catalogue, Stories):
         if "title" in changed or "summary" in changed:
             db.execute("DELETE FROM vectors WHERE item_id = ?", (item_id,))
             self.wait_again(db, item_id)
-        put_item_change(db, "edited", item_id, now, {"changed": list(changed)})
-        story = db.execute("SELECT story_id FROM story_items WHERE item_id = ?", (item_id,)).fetchone()
-        if story:
-            self.refresh_story(db, story[0], now)
+        story_id = _story_of(db, item_id)
+        put_change(db, "edited", now, item_id=item_id, story_id=story_id, detail={"changed": list(changed)})
+        if story_id is not None:
+            self.refresh_story(db, story_id, now)
         return True
 
 
-def put_item_change(
-    db: sqlite3.Connection, kind: str, item_id: int, now: datetime, detail: dict[str, Any] | None = None
-) -> None:
-    """One row of `changes` for an item, with the story it is in."""
-    db.execute(
-        "INSERT INTO changes (at, kind, item_id, story_id, detail) "
-        "VALUES (?, ?, ?, (SELECT story_id FROM story_items WHERE item_id = ?), ?)",
-        (iso(now), kind, item_id, item_id, json.dumps(detail) if detail else None),
-    )
+def _story_of(db: sqlite3.Connection, item_id: int) -> int | None:
+    row = db.execute("SELECT story_id FROM story_items WHERE item_id = ?", (item_id,)).fetchone()
+    return None if row is None else int(row[0])
 
 
 def _add_item(db: sqlite3.Connection, index: IndexChanges, record: PollRecord, item: Item, at: str) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aggregator.models import Assignment, Merge, Move, Repair, Split, StoryItem, Vector, iso
+from aggregator.store.changes import put_change
 from aggregator.store.connection import Store, connect, explained
 from aggregator.store.names import flag
 from aggregator.store.values import blob_of, story_item_of
@@ -71,7 +72,6 @@ _ENDED = """
 UPDATE stories SET lead_item_id = NULL, first_item_id = NULL, item_count = 0, outlet_count = 0, independent_count = 0,
   country_count = 0, language_count = 0, countries = '', flags = '', languages = '', updated_at = ? WHERE story_id = ?
 """
-_CHANGE = "INSERT INTO changes (at, kind, item_id, story_id, detail) VALUES (?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,11 +234,10 @@ class Stories(Store):
         if not cursor.rowcount:  # retention emptied it meanwhile
             return [story_id]
         if before is None:
-            db.execute(_CHANGE, (iso(now), "clustered", item_id, story_id, None))
+            put_change(db, "clustered", now, item_id=item_id, story_id=story_id)
         elif before != story_id:
-            db.execute(
-                _CHANGE, (iso(now), "moved", item_id, story_id, json.dumps({"from": before, "reason": "edited"}))
-            )
+            moved = {"from": before, "reason": "edited"}
+            put_change(db, "moved", now, item_id=item_id, story_id=story_id, detail=moved)
             self._follow(db, before, story_id, now)
             return [before, story_id]
         return [story_id]
@@ -256,7 +255,7 @@ class Stories(Store):
                     [(new_story_id, item_id, story_id) for item_id in item_ids],
                 )
                 detail = {"from": story_id, "items": list(item_ids), "reason": reason}
-                db.execute(_CHANGE, (iso(now), "split", None, new_story_id, json.dumps(detail)))
+                put_change(db, "split", now, story_id=new_story_id, detail=detail)
                 return (story_id, new_story_id)
             case Move(item_id, from_story, to_story, similarity, reason):
                 _ensure_story(db, to_story, now)
@@ -265,7 +264,7 @@ class Stories(Store):
                     (to_story, similarity, item_id),
                 )
                 detail = {"from": from_story, "reason": reason}
-                db.execute(_CHANGE, (iso(now), "moved", item_id, to_story, json.dumps(detail)))
+                put_change(db, "moved", now, item_id=item_id, story_id=to_story, detail=detail)
                 self._follow(db, from_story, to_story, now)
                 return (from_story, to_story)
 
@@ -277,7 +276,7 @@ class Stories(Store):
         db.execute(
             "UPDATE stories SET merged_into = ? WHERE story_id = ? OR merged_into = ?", (into, story_id, story_id)
         )
-        db.execute(_CHANGE, (iso(now), "merged", None, into, json.dumps(detail)))
+        put_change(db, "merged", now, story_id=into, detail=detail)
 
     def _follow(self, db: sqlite3.Connection, story_id: int, into: int, now: datetime) -> None:
         """A story whose last item moved away leads to where that went, as if it had been merged."""

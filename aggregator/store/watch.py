@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from aggregator.models import iso
+from aggregator.store.changes import put_change
 from aggregator.store.reader import Reader, Row
 from aggregator.store.writer import Writer
 
@@ -126,10 +127,8 @@ def record_alerts(
         rows.append((feed_id, {"alert": words[-1], "over": True, "since": known[key]}))
     after = {key: since for key, since in known.items() if key not in over} | {c.key: iso(now) for c in began}
     with writer.transaction() as db:
-        db.executemany(
-            "INSERT INTO changes (at, kind, feed_id, detail) VALUES (?, 'alert', ?, ?)",
-            [(iso(now), feed_id, json.dumps(detail, ensure_ascii=False)) for feed_id, detail in rows],
-        )
+        for feed_id, detail in rows:
+            put_change(db, "alert", now, feed_id=feed_id, detail=detail)
         db.execute(
             "INSERT INTO state VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
             (_STATE, json.dumps(after).encode()),

@@ -17,7 +17,7 @@ from aggregator.models import (
     ParseFailed,
     SameItem,
 )
-from aggregator.store import catalogue, polls
+from aggregator.store import polls, timetable
 from aggregator.store.catalogue import SyncResult
 from aggregator.store.enrichment import PageText
 from aggregator.store.reader import open_reader
@@ -178,7 +178,7 @@ def plan(writer, sql, **values):
 
 def test_due_reads_one_index(writer):
     """What is due is found, in order, by one index that holds all it needs: it stays quick with 50,000 feeds."""
-    steps = plan(writer, catalogue._DUE, now="2026-02-25T06:23:00Z", busy="[]")
+    steps = plan(writer, timetable._DUE, now="2026-02-25T06:23:00Z", busy="[]")
     assert steps[0] == "SEARCH feed_state USING COVERING INDEX feed_state_due (active=? AND next_poll_at<?)"
     assert {s for s in steps if s.startswith("SCAN") and "VIRTUAL" not in s} == {"SCAN host_holds"}  # a few rows
     assert not [s for s in steps if "TEMP B-TREE FOR ORDER" in s]
