@@ -155,7 +155,7 @@ class Poller:
         no_network = self._network.offline and self._network.no_answer(result)
         if no_network:
             state = excused(feed.state, now)
-        counts = self._writer.record_poll(
+        brought = self._writer.record_poll(
             PollRecord(
                 feed_id=feed.state.feed_id,
                 outlet_id=feed.outlet_id,
@@ -173,8 +173,8 @@ class Poller:
         return PollOutcome(
             feed,
             result,
-            new=counts.new,
-            edited=counts.edited,
+            new=len(brought.new),
+            edited=len(brought.edited),
             entries=len(parsed.digests) if isinstance(parsed, ParsedFeed) else 0,
             problem=_problem(result, parsed),
             no_network=no_network,

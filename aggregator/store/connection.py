@@ -119,6 +119,15 @@ class Store:
         value: str | None = self.value("SELECT value FROM meta WHERE key = ?", (key,))
         return value
 
+    def checkpoint(self, *, truncate: bool = False) -> None:
+        """Bring the write-ahead log into the file as far as readers let it; `truncate`: empty it when they do."""
+        with self._held():
+            self.connection.execute("PRAGMA busy_timeout = 200")  # it would wait for readers
+            try:
+                self.connection.execute(f"PRAGMA wal_checkpoint({'TRUNCATE' if truncate else 'PASSIVE'})").fetchall()
+            finally:
+                self.connection.execute(f"PRAGMA busy_timeout = {round(1000 * BUSY_TIMEOUT_S)}")
+
     @contextmanager
     def _held(self) -> Iterator[None]:
         with self._lock:

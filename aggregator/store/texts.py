@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from aggregator.models import HostHold, Vector, iso, parse_iso
+from aggregator.models import Vector, iso, parse_iso
 from aggregator.store.enrichment import Enrichment, MadeTexts
 from aggregator.store.values import host_of, vector_of
 
@@ -103,10 +103,6 @@ _FORGET = """
 DELETE FROM to_enrich WHERE (given_up = 1 AND not_before < :long_ago) OR task <> 'story' AND subject_id IN (
   SELECT e.subject_id FROM to_enrich AS e LEFT JOIN items AS i ON i.item_id = e.subject_id
   WHERE e.task <> 'story' AND (i.item_id IS NULL OR i.pruned_at IS NOT NULL OR i.published_at < :since))
-"""
-_HOLD = """
-INSERT INTO host_holds (host, until, reason) VALUES (?, ?, ?)
-ON CONFLICT DO UPDATE SET until = excluded.until, reason = excluded.reason WHERE excluded.until > until
 """
 
 
@@ -297,11 +293,6 @@ class Texts(Enrichment):
         held = {row[0] for row in self.rows("SELECT host FROM host_holds WHERE until > ?", (iso(now),))}
         found = self.rows(_PAGES, {"now": iso(now), "limit": limit})
         return [_text(row) for row in found if host_of(row["url"]) not in held]
-
-    def hold_host(self, hold: HostHold) -> None:
-        """No request to that host before then: neither for feeds nor for pages."""
-        with self.transaction() as db:
-            db.execute(_HOLD, (hold.host, iso(hold.until), hold.reason))
 
     # --- translations ---------------------------------------------------------------------------------------------
 

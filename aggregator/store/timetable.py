@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 
-from aggregator.models import DueFeed, FeedState, iso
+from aggregator.models import DueFeed, FeedState, HostHold, iso
 from aggregator.store.connection import Store
 from aggregator.store.values import STATE_COLUMNS, spec_of, state_of, state_values
 
-__all__ = ["SPEC", "Timetable", "put_state"]
+__all__ = ["SPEC", "Timetable", "put_hold", "put_state"]
 
 # The columns of `values.spec_of`, of feeds AS f and outlets AS o.
 SPEC = """
@@ -50,6 +50,10 @@ _PUT_STATE = f"""
 INSERT OR REPLACE INTO feed_state ({", ".join(STATE_COLUMNS)}, active)
 SELECT {", ".join("?" * len(STATE_COLUMNS))}, removed_at IS NULL AND enabled AND NOT paused FROM feeds WHERE feed_id = ?
 """  # noqa: S608  column names of our own
+_HOLD = """
+INSERT INTO host_holds (host, until, reason) VALUES (?, ?, ?)
+ON CONFLICT DO UPDATE SET until = excluded.until, reason = excluded.reason WHERE excluded.until > until
+"""
 
 
 class Timetable(Store):
@@ -120,6 +124,11 @@ class Timetable(Store):
             db.execute("UPDATE host_holds SET until = min(until, ?)", (iso(now + timedelta(days=7)),))
         return count
 
+    def hold_host(self, hold: HostHold) -> None:
+        """No request to that host before then: neither for feeds nor for pages."""
+        with self.transaction() as db:
+            put_hold(db, hold)
+
     def reschedule(self, states: Iterable[FeedState]) -> None:
         """Replace what the scheduler knows of some feeds, with no poll."""
         with self.transaction() as db:
@@ -130,6 +139,11 @@ class Timetable(Store):
 def put_state(db: sqlite3.Connection, state: FeedState) -> None:
     """Store what the scheduler knows of a feed; whether it is polled follows from the catalogue."""
     db.execute(_PUT_STATE, [*state_values(state), state.feed_id])
+
+
+def put_hold(db: sqlite3.Connection, hold: HostHold) -> None:
+    """Store that a host asked for a pause; a longer one that is known stays."""
+    db.execute(_HOLD, (hold.host, iso(hold.until), hold.reason))
 
 
 def _due_feed(row: sqlite3.Row) -> DueFeed:

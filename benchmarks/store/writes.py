@@ -80,7 +80,7 @@ def polls(writer: Writer, new: int, words: np.ndarray, rng: np.random.Generator,
             tuple(NewItem(i) for i in fresh),  # the parser skips entries that it has seen
         )  # fmt: skip
         looked.append(timed(lambda: writer.known(feed.state.feed_id, feed.outlet_id, fresh, now=now)))  # noqa: B023
-        took.append(timed(lambda: ids.extend(writer.record_poll(record).new_item_ids)))  # noqa: B023
+        took.append(timed(lambda: ids.extend(writer.record_poll(record).new)))  # noqa: B023
     show(f"record_poll, {new} new of {ENTRIES} entries", took)
     show(f"known, {new} items", looked)
     return ids

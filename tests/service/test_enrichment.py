@@ -89,7 +89,7 @@ class Desk:
             parsed,
             found,
         )
-        return list(self.writer.record_poll(record).new_item_ids)
+        return list(self.writer.record_poll(record).new)
 
     def article(self, feed, name):
         """A new item that tells one of the articles that the model server knows."""

@@ -51,7 +51,7 @@ class Desk:
         self.now = NOW
 
     def poll(self, url, *resolutions, result=None, parsed=None, minutes=30, **state):
-        """One poll of a feed; bare items are new ones. The counts."""
+        """One poll of a feed; bare items are new ones. What it brought."""
         feed = self.writer.feed(url)
         found = tuple(NewItem(r) if isinstance(r, Item) else r for r in resolutions)
         items = tuple(r.item for r in found)

@@ -121,7 +121,7 @@ def test_restore_brings_it_back(desk, tmp_path):
     with open_writer(path, now=NOW) as writer:
         later = Desk(writer).poll(DIENA, make_item(3, "Later"))
         assert writer.value("SELECT min(seq) FROM changes WHERE kind = 'restored'") > 10_000_000
-    assert later.new_item_ids[0] > 10_000_000  # no id that was given after the backup is given again
+    assert later.new[0] > 10_000_000  # no id that was given after the backup is given again
     assert titles(path) == ["Before", "Later"]
 
 

@@ -17,7 +17,7 @@ from aggregator.models import (
     ParseFailed,
     SameItem,
 )
-from aggregator.store import polls, timetable
+from aggregator.store import items, polls, timetable
 from aggregator.store.catalogue import SyncResult
 from aggregator.store.enrichment import PageText
 from aggregator.store.reader import open_reader
@@ -187,9 +187,9 @@ def test_due_reads_one_index(writer):
 def test_what_is_known_is_found_by_keys(writer):
     """Each key of a body's entries is looked up by an index on all of it: a feed's history does not make its polls slow."""
     found = [
-        plan(writer, polls._BY_GUID, keys="[1]", feed=1)[1],
-        plan(writer, polls._BY_URL, keys='["u"]', outlet=1)[1],
-        plan(writer, polls._BY_TITLE, keys="[1]", outlet=1, since="2026")[1],
+        plan(writer, items._BY_GUID, keys="[1]", feed=1)[1],
+        plan(writer, items._BY_URL, keys='["u"]', outlet=1)[1],
+        plan(writer, items._BY_TITLE, keys="[1]", outlet=1, since="2026")[1],
     ]
     assert found == [
         "SEARCH s USING PRIMARY KEY (feed_id=? AND guid_hash=?)",
@@ -206,8 +206,8 @@ def test_a_poll_is_stored_with_all_its_parts(writer, desk):
     item = make_item(
         1, "Ferry runs aground", body="Long text.", body_html="<p>Long text.</p>", tags=("sea", "jūra"), author="A. B."
     )
-    counts = desk.poll(DIENA, item, make_item(2, "Second"), etag='W/"1"', last_modified="Tue", body_hash="h")
-    assert (counts.new, counts.edited, counts.new_item_ids) == (2, 0, (1, 2))
+    brought = desk.poll(DIENA, item, make_item(2, "Second"), etag='W/"1"', last_modified="Tue", body_hash="h")
+    assert (brought.new, brought.edited) == ((1, 2), ())
     state = writer.feed(DIENA).state
     assert (state.etag, state.last_modified, state.state, state.body_hash) == ('W/"1"', "Tue", "ok", "h")
     with open_reader(writer.path) as reader:
@@ -269,8 +269,8 @@ def test_an_item_in_two_feeds_is_one(writer, desk):
         DAILY, NewItem(first), Duplicate(0, make_item("a-again", "Bridge closed", content_hash="worded otherwise"))
     )
     sport = make_item("b", "Bridge closed", content_hash="worded by sport")
-    counts = desk.poll(SPORT, SameItem(1, sport))
-    assert (counts.new, counts.edited) == (0, 0)
+    brought = desk.poll(SPORT, SameItem(1, sport))
+    assert (brought.new, brought.edited) == ((), ())
     assert writer.value("SELECT count(*) FROM items") == 1
     assert writer.value("SELECT count(*) FROM sightings WHERE item_id = 1") == 3
     feed = writer.feed(SPORT)
@@ -295,8 +295,8 @@ def test_an_edit_keeps_the_old_text(writer, desk):
     desk.group((1,))
     writer.save_vectors("m", [(1, np.ones(4, np.float32) / 2)])
     desk.now = NOW + timedelta(hours=1)
-    counts = desk.edit(DIENA, 1, make_item(1, "Toll of seven", body="Seven."), "title", "body")
-    assert counts.edited_item_ids == (1,)
+    brought = desk.edit(DIENA, 1, make_item(1, "Toll of seven", body="Seven."), "title", "body")
+    assert brought.edited == (1,)
     old = writer.row("SELECT title, body, changed, seen_at FROM revisions")
     assert tuple(old) == ("Toll of four", "Four.", '["title", "body"]', "2026-02-25T07:23:00Z")
     with open_reader(writer.path) as reader:
