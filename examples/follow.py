@@ -18,10 +18,12 @@ with open(output, "a+b") as out:
     out.truncate(len(whole) + 1 if whole else 0)
     seq = json.loads(whole.rpartition(b"\n")[2])["seq"] if whole else 0
     while True:
-        for row in source.execute("SELECT * FROM changes WHERE seq > ? ORDER BY seq LIMIT 1000", (seq,)).fetchall():
+        rows = source.execute("SELECT * FROM changes WHERE seq > ? ORDER BY seq LIMIT 1000", (seq,)).fetchall()
+        for row in rows:
             out.write(json.dumps(dict(row)).encode() + b"\n")
             seq = row["seq"]
         out.flush()
-        if "--once" in sys.argv:
-            break
-        time.sleep(1)
+        if not rows:
+            if "--once" in sys.argv:
+                break
+            time.sleep(1)
