@@ -381,7 +381,7 @@ def test_a_connection_is_used_again_at_once_and_not_for_long(kit):
             once = site.connections
             for number in range(300):
                 await fetcher.fetch(FetchRequest(site.url("/a", host=f"127.0.1.{number % 250}")))
-            return once, len(fetcher._origins)
+            return once, len(fetcher._connections._origins)
 
     async def patched():
         return await go()
@@ -474,7 +474,7 @@ def test_a_cancelled_fetch_is_cancelled(kit):
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            assert not any(origin.users for origin in fetcher._origins.values())
+            assert not any(origin.users for origin in fetcher._connections._origins.values())
 
     asyncio.run(go())
 
