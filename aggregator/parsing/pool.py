@@ -6,12 +6,8 @@ for each other, and the feeds of everybody else do not wait for them.
 """
 
 import asyncio
-import os
-import socket
-import struct
-import sys
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
@@ -19,14 +15,13 @@ import msgspec
 
 from aggregator.cleaning import plain_line
 from aggregator.config import Limits
-from aggregator.models import FailureReason, ParsedFeed, ParseFailed, ParseJob
-from aggregator.parsing.frames import ANSWER, FORK, KILL, LENGTH, TELL, Order, decode_result, encode
+from aggregator.models import FailureReason, ParseFailed, ParseJob
+from aggregator.parsing.frames import Order
+from aggregator.parsing.processes import Result, Worker, WorkerGone, Workers
 
 __all__ = ["ParsePool"]
 
 _FAST_CPU_S: Final = 2
-_WALL: Final = 5  # times the CPU limit: what a worker may take on a busy machine …
-_WALL_MORE_S: Final = 5.0  # … and as much more
 _RECYCLE: Final = 200  # jobs after which a worker is replaced, so that no leak of a library lasts
 _LONG_CPU_S: Final = 0.5  # a body that takes so long is one for the slow lane next time; and its worker, which holds
 # the memory that it needed, ends
@@ -36,21 +31,7 @@ _LARGE: Final = (
     1_000_000  # bytes of a body that goes to the slow lane at once: there is one worker, and so one such at a time
 )
 _BACKLOG: Final = 32_000_000  # bytes of bodies that wait or are parsed
-_LARGEST_RESULT: Final = 64_000_000  # bytes
-_START_S: Final = 60.0
-_FORK_S: Final = 10.0
-_STOP_S: Final = 1.0
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 60.0  # between starts of a template that does not live
 _SLOW_NICE: Final = 5
-_NUMBER: Final = struct.Struct("!i")
-# A worker is one thread: more arenas and more numerical threads would only cost memory.
-_ENVIRONMENT: Final = {"MALLOC_ARENA_MAX": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-
-Result = ParsedFeed | ParseFailed
-
-
-class _Gone(Exception):  # noqa: N818 - a signal inside this module
-    """A process that was needed is not there; the text says why."""
 
 
 @dataclass(slots=True)
@@ -59,65 +40,6 @@ class _Ticket:
 
     job: ParseJob
     result: "asyncio.Future[Result]"
-
-
-@dataclass(slots=True)
-class _Worker:
-    pid: int
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-    jobs: int = 0
-    cpu_s: float = 0.0  # what the last job took
-
-    async def run(self, order: Order) -> Result:
-        """Raises _Gone when the worker dies of it, and TimeoutError."""
-        payload = encode(order)
-        try:
-            async with asyncio.timeout(order.cpu_s * _WALL + _WALL_MORE_S):
-                self.writer.writelines((LENGTH.pack(len(payload)), payload))
-                await self.writer.drain()
-                size, self.cpu_s = ANSWER.unpack(await self.reader.readexactly(ANSWER.size))
-                if size > _LARGEST_RESULT:
-                    return ParseFailed(FailureReason.PARSE, f"what the feed holds comes to {size} bytes")
-                answer = await self.reader.readexactly(size)
-        except (OSError, asyncio.IncompleteReadError) as error:
-            raise _Gone(str(error)) from None
-        self.jobs += 1
-        return decode_result(answer)
-
-
-@dataclass(slots=True)
-class _Template:
-    """The process that forks workers, and the socket that it listens to."""
-
-    process: asyncio.subprocess.Process
-    control: socket.socket
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    async def number(self, within_s: float) -> int:
-        """The next number that it says. Raises _Gone."""
-        loop = asyncio.get_running_loop()
-        data = b""
-        try:
-            async with asyncio.timeout(within_s):
-                while len(data) < _NUMBER.size:
-                    piece = await loop.sock_recv(self.control, _NUMBER.size - len(data))
-                    if not piece:
-                        raise _Gone("the parser's process ended")
-                    data += piece
-        except (OSError, TimeoutError) as error:
-            raise _Gone(f"the parser's process does not answer: {error}") from None
-        return int(_NUMBER.unpack(data)[0])
-
-    async def stop(self) -> None:
-        """End it and its workers: it does so by itself when the socket closes."""
-        self.control.close()
-        try:
-            async with asyncio.timeout(_STOP_S):
-                await self.process.wait()
-        except TimeoutError:
-            self.process.kill()
-            await self.process.wait()
 
 
 class ParsePool:
@@ -130,15 +52,11 @@ class ParsePool:
 
     def __init__(self, limits: Limits, *, parser: str = "aggregator.parsing.feed:parse") -> None:
         self._limits = limits
-        self._parser = parser
+        self._workers = Workers(limits, parser)
         self._fast: asyncio.Queue[_Ticket] = asyncio.Queue()
         self._slow: asyncio.Queue[_Ticket] = asyncio.Queue(_SLOW_QUEUE)
         self._known_slow: OrderedDict[str, None] = OrderedDict()
         self._lanes: list[asyncio.Task[None]] = []
-        self._template: _Template | None = None
-        self._starting = asyncio.Lock()
-        self._pause_s = 0.0
-        self._not_before = 0.0  # on the loop's clock: the next start of a template
         self._open = False
         self._backlog = 0
 
@@ -168,9 +86,7 @@ class ParsePool:
         for queue in (self._fast, self._slow):
             while not queue.empty():
                 _settle(queue.get_nowait(), ParseFailed(FailureReason.INTERNAL, "the parser was stopped"))
-        if self._template:
-            await self._template.stop()
-            self._template = None
+        await self._workers.aclose()
 
     async def parse(self, job: ParseJob) -> Result:
         """What the body of `job` says. Never raises: whatever happens to the worker is this job's ParseFailed."""
@@ -208,7 +124,7 @@ class ParsePool:
 
     async def _lane(self, queue: asyncio.Queue[_Ticket], *, slow: bool) -> None:
         """Takes one job after the other, for ever."""
-        worker: _Worker | None = None
+        worker: Worker | None = None
         try:
             while True:
                 ticket = await queue.get()
@@ -227,14 +143,14 @@ class ParsePool:
             if worker:
                 worker.writer.close()
 
-    async def _serve(self, ticket: _Ticket, worker: _Worker | None, *, slow: bool) -> _Worker | None:
+    async def _serve(self, ticket: _Ticket, worker: Worker | None, *, slow: bool) -> Worker | None:
         """One job; returns the worker for the next one, None when that needs a fresh one."""
         if worker and worker.reader.at_eof():
             worker.writer.close()  # killed while it had nothing to do: no fault of this job
             worker = None
         try:
-            worker = worker or await self._hire(_SLOW_NICE if slow else 0)
-        except (_Gone, OSError) as error:  # such as no descriptor or no process to be had
+            worker = worker or await self._workers.hire(_SLOW_NICE if slow else 0)
+        except (WorkerGone, OSError) as error:  # such as no descriptor or no process to be had
             _settle(ticket, ParseFailed(FailureReason.INTERNAL, f"no parser: {error}"))
             return None
         cpu_s = self._limits.cpu_s if slow else min(self._limits.cpu_s, _FAST_CPU_S)
@@ -243,10 +159,10 @@ class ParsePool:
         try:
             result = await worker.run(Order(cpu_s, self._limits, ticket.job))
         except asyncio.CancelledError:
-            self._dismiss(worker)
+            self._workers.dismiss(worker)
             raise
-        except (_Gone, TimeoutError, msgspec.MsgspecError):
-            self._dismiss(worker)
+        except (WorkerGone, TimeoutError, msgspec.MsgspecError):
+            self._workers.dismiss(worker)
             took = clock() - began
             if took < cpu_s:
                 _settle(ticket, ParseFailed(FailureReason.PARSE, f"it killed its parser after {took:.1f} s"))
@@ -265,90 +181,9 @@ class ParsePool:
         # A fork is cheap. The slow lane is mostly empty: no worker waits there. One that failed may be short of memory.
         failed = getattr(result, "reason", None) is FailureReason.PARSE
         if slow or failed or long or worker.jobs >= _RECYCLE:
-            self._dismiss(worker)
+            self._workers.dismiss(worker)
             return None
         return worker
-
-    async def _hire(self, niceness: int) -> _Worker:
-        """A fresh worker. Raises _Gone."""
-        template = await self._running()
-        ours, theirs = socket.socketpair()
-        try:
-            async with template.lock:
-                with theirs:
-                    socket.send_fds(template.control, [TELL.pack(FORK, niceness)], [theirs.fileno()])
-                pid = await template.number(_FORK_S)
-            reader, writer = await asyncio.open_connection(sock=ours)
-        except (_Gone, OSError) as error:
-            ours.close()
-            await self._lost(template)
-            raise _Gone(str(error)) from None
-        except BaseException:  # a cancellation: nothing half made is left behind
-            ours.close()
-            raise
-        self._pause_s = 0.0
-        return _Worker(pid, reader, writer)
-
-    async def _running(self) -> _Template:
-        """The template, started if need be; not again and again when it does not live. Raises _Gone."""
-        async with self._starting:
-            if self._template and self._template.process.returncode is None:
-                return self._template
-            if self._template:
-                await self._lost(self._template)
-            clock = asyncio.get_running_loop().time
-            if clock() < self._not_before:
-                raise _Gone(f"its process does not start; the next try is in {self._not_before - clock():.0f} s")
-            self._pause_s = min(max(self._pause_s * 2, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
-            ours, theirs = socket.socketpair()
-            ours.setblocking(False)
-            template = None
-            try:
-                with theirs:
-                    template = _Template(await self._spawn(theirs), ours)
-                await template.number(_START_S)  # READY: it has imported the parser
-            except BaseException:  # a cancellation too: nothing half started is left behind
-                self._not_before = clock() + self._pause_s
-                ours.close()
-                if template:
-                    await template.stop()
-                raise
-            self._template = template
-            return template
-
-    async def _spawn(self, control: socket.socket) -> asyncio.subprocess.Process:
-        try:
-            return await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-P",  # nothing is imported from the working directory
-                "-m",
-                "aggregator.parsing.worker",
-                str(control.fileno()),
-                str(self._limits.memory_mb),
-                self._parser,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                pass_fds=[control.fileno()],
-                start_new_session=True,  # Ctrl-C in a terminal is for the parent
-                env=os.environ | _ENVIRONMENT,
-            )
-        except OSError as error:
-            raise _Gone(f"its process cannot be started: {error}") from None
-
-    async def _lost(self, template: _Template) -> None:
-        if self._template is template:
-            self._template = None
-            self._not_before = asyncio.get_running_loop().time() + self._pause_s
-            await template.stop()
-
-    def _dismiss(self, worker: _Worker) -> None:
-        """End a worker, whatever it is doing."""
-        worker.writer.close()
-        if self._template:
-            try:
-                self._template.control.send(TELL.pack(KILL, worker.pid))
-            except OSError:
-                return  # the template has ended, and its workers with it
 
 
 def _settle(ticket: _Ticket, result: Result) -> None:

@@ -24,7 +24,7 @@ FEED = b"""<?xml version="1.0"?><rss version="2.0"><channel><title>Paper</title>
 def _parser_path(monkeypatch):
     """The template finds the misbehaving parser beside this file; on a busy machine no worker is taken for a hanging one."""
     monkeypatch.setenv("PYTHONPATH", str(HERE))
-    monkeypatch.setattr("aggregator.parsing.pool._WALL_MORE_S", 120.0)
+    monkeypatch.setattr("aggregator.parsing.processes._WALL_MORE_S", 120.0)
 
 
 def job(body, url="https://paper.example/feed"):
@@ -150,7 +150,7 @@ def test_a_slow_body_gets_its_full_time(monkeypatch):
 
 def test_a_worker_that_hangs_without_cpu_is_killed(monkeypatch):
     """A limit of wall time ends what no limit of CPU does."""
-    monkeypatch.setattr("aggregator.parsing.pool._WALL_MORE_S", 0.2)
+    monkeypatch.setattr("aggregator.parsing.processes._WALL_MORE_S", 0.2)
 
     async def go():
         async with bad(cpu_s=1) as pool:
@@ -181,10 +181,10 @@ def test_the_pool_survives_the_death_of_its_processes():
             await until(lambda: not alive(worker))
             await asyncio.sleep(0.1)  # the loop hears of it
             again = await pool.parse(job("pid"))
-            process = pool._template.process
+            process = pool._workers._template.process
             os.kill(process.pid, signal.SIGKILL)
             await until(lambda: process.returncode is not None and not alive(int(again.title)))
-            await asyncio.sleep(pool._pause_s + 0.6)  # past the pause between two starts
+            await asyncio.sleep(pool._workers._pause_s + 0.6)  # past the pause between two starts
             return again, await pool.parse(job("pid"))
 
     first, second = asyncio.run(go())
@@ -199,13 +199,13 @@ def test_a_template_that_does_not_start_is_not_started_again_and_again(monkeypat
         async with ParsePool(Limits(), parser="no_such_module:parse") as pool:
             began = time.monotonic()
             with monkeypatch.context() as patch:
-                starts, spawn = [], pool._spawn
+                starts, spawn = [], pool._workers._spawn
 
                 def counted(control):
                     starts.append(control)
                     return spawn(control)
 
-                patch.setattr(pool, "_spawn", counted)
+                patch.setattr(pool._workers, "_spawn", counted)
                 results = [await pool.parse(job("a")) for _ in range(100)]
             return results, len(starts), time.monotonic() - began
 
@@ -263,7 +263,7 @@ def test_a_stop_is_quick_and_leaves_nothing(monkeypatch):
         await pool.start()
         await pool.parse(job("pid"))
         tasks = [asyncio.create_task(pool.parse(job("spin 900"))) for _ in range(10)]
-        template = pool._template.process.pid
+        template = pool._workers._template.process.pid
         await until(lambda: len(processes(template)) >= 2)
         workers = processes(template)
         began = time.monotonic()
@@ -296,7 +296,7 @@ async def go():
         worker = (await pool.parse(job)).title
         asyncio.create_task(pool.parse(ParseJob(b"spin 900", "u", datetime(2026, 1, 1, tzinfo=UTC))))
         await asyncio.sleep(0.3)
-        print(worker, pool._template.process.pid, flush=True)
+        print(worker, pool._workers._template.process.pid, flush=True)
         await asyncio.sleep(900)
 
 asyncio.run(go())
