@@ -71,7 +71,7 @@ def test_neighbours_depend_on_what_is_live_alone(small):
     assert len(used) == len(fresh) == len(live)
 
     def buckets(index):
-        return {anchor: sorted(int(index._ids[s]) for s in slots) for anchor, slots in index._buckets.items()}
+        return {anchor: sorted(bucket.ids[: bucket.size].tolist()) for anchor, bucket in index._buckets.items()}
 
     assert buckets(used) == buckets(fresh)
     assert len(buckets(used)) > 10
