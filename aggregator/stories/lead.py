@@ -31,7 +31,7 @@ def _by_vectors(members: Sequence[Profile], stats: Statistics) -> NDArray[np.flo
     if not all(vectors) or len({len(vector) for vector in vectors}) != 1:
         return None
     rows = unpack_vectors(vectors).astype(np.float64)
-    rows -= np.stack([stats.mean(member.language, rows.shape[1]) for member in members])
+    rows -= stats.means([member.language for member in members], rows.shape[1])
     rows /= np.maximum(np.linalg.norm(rows, axis=1), 1e-9)[:, None]
     central: NDArray[np.float64] = rows @ rows.mean(axis=0)
     return central

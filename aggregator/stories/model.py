@@ -170,14 +170,9 @@ def dense(item: Profile, others: Sequence[Profile], stats: Statistics) -> Floats
         return result
     rows = [i for i, other in enumerate(others) if other.packed_vector and len(other.packed_vector) == len(packed)]
     if rows:
-        mine, *_ = unpack_vectors([packed])
-        theirs = unpack_vectors([others[i].packed_vector or b"" for i in rows])
-        dimensions = len(mine)
-        mine -= stats.mean(item.language, dimensions)
-        languages = [others[i].language for i in rows]
-        place = {language: number for number, language in enumerate(dict.fromkeys(languages))}
-        means = np.stack([stats.mean(language, dimensions) for language in place])
-        theirs -= means[[place[language] for language in languages]]
+        vectors = unpack_vectors([packed, *[others[i].packed_vector or b"" for i in rows]])
+        vectors -= stats.means([item.language, *[others[i].language for i in rows]], vectors.shape[1])
+        mine, theirs = vectors[0], vectors[1:]
         norms = np.sqrt(np.einsum("ij,ij->i", theirs, theirs)) * np.sqrt(mine @ mine)
         result[rows] = (theirs @ mine) / np.maximum(norms, 1e-9)
     return result

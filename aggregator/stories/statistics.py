@@ -4,6 +4,7 @@ An exact function of the multiset of live profiles: integers only, so that remov
 restart gives the same numbers to the bit.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -50,16 +51,21 @@ class Statistics:
                 self._counts[key] = self._counts.get(key, 0) + sign
             self._means.clear()
 
-    def mean(self, language: str, dimensions: int) -> NDArray[np.float32]:
-        """The mean vector of a language's live items, shrunk to the mean of all, and that to zero.
+    def means(self, languages: Sequence[str], dimensions: int) -> NDArray[np.float32]:
+        """A row for each of `languages`: the mean vector of its live items, shrunk to the mean of all, and that to zero.
 
         (sum + 30 base) / (count + 30): few items say more of their themes than of their language.
         """
-        key = (language, dimensions)
-        if key not in self._means:
+        if missing := [
+            key for key in dict.fromkeys((language, dimensions) for language in languages) if key not in self._means
+        ]:
             none = np.zeros(dimensions, dtype=np.int64)
             total, items = self._sums.get(("", dimensions), none) / SCALE, self._counts.get(("", dimensions), 0)
-            own, count = self._sums.get(key, none) / SCALE, self._counts.get(key, 0)
             base = total / (items + SHRINK_ALL)
-            self._means[key] = ((own + SHRINK * base) / (count + SHRINK)).astype(np.float32)
-        return self._means[key]
+            own = np.stack([self._sums.get(key, none) for key in missing]) / SCALE
+            counts = np.array([self._counts.get(key, 0) for key in missing])[:, None]
+            self._means.update(
+                zip(missing, ((own + SHRINK * base) / (counts + SHRINK)).astype(np.float32), strict=True)
+            )
+        rows = [self._means[language, dimensions] for language in languages]
+        return np.concatenate(rows).reshape(len(rows), dimensions)
