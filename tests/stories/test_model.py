@@ -114,7 +114,7 @@ def test_statistics_forget_without_a_trace():
     assert whole.items == kept.items == 3
     np.testing.assert_array_equal(whole.counts, kept.counts)
     for language in ("lv", "en", "es", "xx"):
-        np.testing.assert_array_equal(whole.mean(language, 384), kept.mean(language, 384))
+        np.testing.assert_array_equal(whole.means([language], 384), kept.means([language], 384))
 
 
 @pytest.mark.parametrize("with_vectors", [True, False])
