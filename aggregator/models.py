@@ -147,6 +147,7 @@ class FailureReason(StrEnum):
     REDIRECTS = "redirects"  # too many, or to nowhere
     HTTP = "http"  # any status that is not 200 or 304; see Failed.status
     RATE_LIMITED = "rate_limited"  # 429, and 503 with Retry-After
+    RESTING = "resting"  # not asked: its host had no turn for it in time, or asked for a pause; never stored
     GONE = "gone"  # 410
     CHALLENGE = "challenge"  # an anti-bot page
     NOT_A_FEED = "not_a_feed"

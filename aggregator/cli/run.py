@@ -59,8 +59,13 @@ class FirstRound:
             self._bar.start()
 
     def __call__(self, outcome: PollOutcome) -> None:
-        """Count one poll; those of later rounds are no news, and one without a network is still to come."""
-        if outcome.no_network or self._done >= self._total or outcome.feed.state.feed_id in self._seen:
+        """Count one poll; those of later rounds are no news, and one without a network, or without a host's turn, is still to come."""
+        if (
+            outcome.no_network
+            or outcome.resting
+            or self._done >= self._total
+            or outcome.feed.state.feed_id in self._seen
+        ):
             return
         self._seen.add(outcome.feed.state.feed_id)
         self._done += 1
@@ -229,7 +234,7 @@ def poll(app: App, everything: bool, url: str | None, as_json: bool) -> None:
             }
         )  # fmt: skip
     else:
-        click.echo(str(polled) if polled.polled else "no feed is due; --all polls every feed")
+        click.echo(str(polled) if polled.polled or polled.resting else "no feed is due; --all polls every feed")
         click.echo(f"{grouped.items} items grouped: {grouped.joined} joined a story")
     if polled.polled and polled.failed == polled.polled:
         sys.exit(1)

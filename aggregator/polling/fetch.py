@@ -8,6 +8,8 @@ import asyncio
 import base64
 import re
 import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Self
@@ -31,9 +33,10 @@ from aggregator.polling.fetch_answer import (
 from aggregator.polling.fetch_connections import Connections, origin_of
 from aggregator.polling.fetch_decode import ACCEPT_ENCODING, Body
 from aggregator.polling.fetch_network import Budget, GuardedBackend, Resolver, budget, resolve
+from aggregator.polling.hosts import host_of
 from aggregator.polling.refused import Refused
 
-__all__ = ["Fetcher"]
+__all__ = ["Fetcher", "Turn"]
 
 _ACCEPT: Final = (
     b"application/atom+xml, application/rss+xml, application/rdf+xml, application/feed+json, "
@@ -45,6 +48,14 @@ _TURN: Final = 64  # chunks after which others get their turn
 _STEP: Final = 16_384  # bytes unpacked between two looks at the size
 _DETAIL: Final = 300  # characters of a failure in words
 
+Turn = Callable[[str], AbstractAsyncContextManager[None]]
+"""What a host is asked in: entered with its name before the first request there; may wait, and may raise Refused."""
+
+
+def _at_once(_host: str) -> AbstractAsyncContextManager[None]:
+    """For who has no other requests to think of."""
+    return nullcontext()
+
 
 @dataclass(slots=True)
 class _SoFar:
@@ -52,6 +63,7 @@ class _SoFar:
 
     spent: Budget = field(default_factory=Budget)
     hops: list[Redirect] = field(default_factory=list)
+    waited_s: float = 0.0  # for turns
     status: int | None = None
     headers: Headers = field(default_factory=dict)
 
@@ -102,41 +114,52 @@ class Fetcher:
         """Close all connections; fetches that are under way fail."""
         await self._connections.aclose()
 
-    async def fetch(self, request: FetchRequest) -> FetchResult:
-        """GET `request.url`, following redirects. Raises nothing but CancelledError."""
+    async def fetch(self, request: FetchRequest, turn: Turn = _at_once) -> FetchResult:
+        """GET `request.url`, following redirects. Raises nothing but CancelledError.
+
+        Every host on the way is asked in a `turn` of its own. The turn at one host is over before that at the next is
+        waited for, so that no two fetches wait for each other. What is waited is no part of `elapsed_s` and the deadline.
+        """
         clock = asyncio.get_running_loop().time
         started = clock()
         so_far = _SoFar()
         try:
             token = budget.set(so_far.spent)
             try:
-                async with asyncio.timeout(self._settings.total_timeout_s):
-                    answer = await self._exchange(request, so_far)
+                async with asyncio.timeout(self._settings.total_timeout_s) as deadline:
+                    answer = await self._exchange(request, so_far, turn, deadline)
             finally:
                 budget.reset(token)
         except Exception as error:  # noqa: BLE001 - a feed must not stop another, whatever a library raises
             reason, detail = explained(error, self._settings)
             url = so_far.hops[-1].url if so_far.hops else request.url
             answer = Failed(url, reason, detail, so_far.status, so_far.headers)
-        return _complete(answer, tuple(so_far.hops), clock() - started, so_far.spent.received)
+        elapsed_s = clock() - started - so_far.waited_s
+        return _complete(answer, tuple(so_far.hops), elapsed_s, so_far.spent.received)
 
-    async def _exchange(self, request: FetchRequest, so_far: _SoFar) -> FetchResult:
-        """The requests of one fetch."""
+    async def _exchange(
+        self, request: FetchRequest, so_far: _SoFar, turn: Turn, deadline: asyncio.Timeout
+    ) -> FetchResult:
+        """The requests of one fetch: a turn for each host, redirects within a host in the same turn."""
         url = _parse(request.url)
         conditions = _conditions(request)
         login, home = _login(url), origin_of(url)
+        self._check(url)
         while True:
-            so_far.status, so_far.headers = None, {}
-            self._check(url)
-            headers = [*self._fixed, *conditions]
-            if login and origin_of(url) == home:
-                headers.append((b"Authorization", login))
-            answer = await self._request(url, headers, so_far, conditional=bool(conditions))
-            if not isinstance(answer, httpx.URL):
-                return answer
-            url = answer
-            if len(so_far.hops) > self._settings.max_redirects:
-                raise Refused(FailureReason.REDIRECTS, f"more than {self._settings.max_redirects} redirects")
+            host = host_of(str(url))
+            async with _in_turn(turn(host), so_far, deadline):
+                while host_of(str(url)) == host:
+                    headers = [*self._fixed, *conditions]
+                    if login and origin_of(url) == home:
+                        headers.append((b"Authorization", login))
+                    answer = await self._request(url, headers, so_far, conditional=bool(conditions))
+                    if not isinstance(answer, httpx.URL):
+                        return answer
+                    url = answer
+                    if len(so_far.hops) > self._settings.max_redirects:
+                        raise Refused(FailureReason.REDIRECTS, f"more than {self._settings.max_redirects} redirects")
+                    so_far.status, so_far.headers = None, {}
+                    self._check(url)
 
     async def _request(
         self, url: httpx.URL, headers: list[tuple[bytes, bytes]], so_far: _SoFar, *, conditional: bool
@@ -213,6 +236,24 @@ class Fetcher:
         bare = self._settings.proxy and re.fullmatch(r"[0-9.]+|.*:.*|0x[0-9a-f.x]+", url.host)
         if bare and (reason := refusal(url.host, self._allowed)):
             raise Refused(FailureReason.FORBIDDEN_ADDRESS, reason)
+
+
+@asynccontextmanager
+async def _in_turn(
+    turn: AbstractAsyncContextManager[None], so_far: _SoFar, deadline: asyncio.Timeout
+) -> AsyncIterator[None]:
+    """A turn, for which the deadline stands still while it is waited for."""
+    clock = asyncio.get_running_loop().time
+    began, ends = clock(), deadline.when() or 0.0
+    deadline.reschedule(None)
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(turn)
+        finally:
+            waited = clock() - began
+            so_far.waited_s += waited
+        deadline.reschedule(ends + waited)
+        yield
 
 
 def _complete(answer: FetchResult, hops: tuple[Redirect, ...], elapsed_s: float, wire_bytes: int) -> FetchResult:

@@ -1,17 +1,32 @@
-"""Permanent redirects: believed when they have lasted, so that an error of a day does not lose a feed. Pure."""
+"""Where a feed is asked, and which host it counts by. Pure.
+
+Permanent redirects are believed when they have lasted, and no longer than they lead to a feed.
+"""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
-from aggregator.models import Failed, FeedState, FetchResult, Redirect
+from aggregator.models import (
+    Failed,
+    FailureReason,
+    FeedState,
+    FetchRequest,
+    FetchResult,
+    ParsedFeed,
+    ParseFailed,
+    Redirect,
+)
 from aggregator.polling.hosts import host_of
 
-__all__ = ["after_redirects"]
+__all__ = ["after_redirects", "back_at", "rested", "second_request"]
 
 _LASTING: Final = timedelta(days=7)
 _PERMANENT: Final = frozenset({301, 308})
+_DEAD: Final = 3  # failures in a row, over the seven days: more than one outage of a server
+# Failures that say nothing of the address: the host is there and wants less of us, or the fault is ours.
+_ANOTHERS: Final = frozenset({FailureReason.RATE_LIMITED, FailureReason.INTERNAL, FailureReason.RESTING})
 
 
 def after_redirects(state: FeedState, result: FetchResult, *, valid: bool, now: datetime) -> FeedState:
@@ -24,6 +39,55 @@ def after_redirects(state: FeedState, result: FetchResult, *, valid: bool, now: 
     answered = bool(result.redirects) or not isinstance(result, Failed) or result.status is not None
     state = _after_permanent(state, result, valid=valid, now=now)
     return replace(state, host=host_of(result.url) or state.host) if answered else state
+
+
+def second_request(
+    state: FeedState,
+    configured: str,
+    result: FetchResult,
+    parsed: ParsedFeed | ParseFailed | None,
+    *,
+    now: datetime,
+) -> FetchRequest | None:
+    """What to ask after a poll that failed where the feed had moved to: its address in the catalogue, once that move is dead.
+
+    Dead is what has said twice that it is gone, or has been no feed for seven days and three polls. Nothing is decided for
+    good: only a feed at the catalogue's address brings the schedule back to it (`decide` with this request), and from there
+    a move has to last for seven days again. Until then both are asked, one after the other, at each poll; those of a feed
+    that fails are a day and more apart.
+    """
+    if isinstance(parsed, ParseFailed):
+        reason = parsed.reason
+    elif isinstance(result, Failed):
+        reason = result.reason
+    else:
+        return None
+    if state.url == configured or reason in _ANOTHERS:
+        return None
+    gone = reason is FailureReason.GONE and state.gone_count > 0
+    long = state.last_success_at is None or now - state.last_success_at >= _LASTING
+    return FetchRequest(configured) if gone or (long and state.failures + 1 >= _DEAD) else None
+
+
+def back_at(state: FeedState, url: str) -> FeedState:
+    """`state` with the catalogue's `url` again: nothing that another server said of its answers holds there."""
+    return replace(state, url=url, redirect_url=None, redirect_since=None, etag=None, last_modified=None)
+
+
+def rested(state: FeedState, result: Failed, until: datetime | None, *, now: datetime) -> FeedState:
+    """The state of a feed whose poll ended at a host that was not asked (RESTING): no failure, and due again as it was.
+
+    `until` is the end of the pause that the host asked for, None when it had too many other requests before it. The feed
+    counts as one of that host from now on, so that it waits where it costs nothing: among what is due.
+    """
+    state = after_redirects(state, result, valid=False, now=now)
+    return replace(
+        state,
+        host=host_of(result.url) or state.host,
+        last_poll_at=now,
+        next_poll_at=until or min(state.next_poll_at, now),
+        why=f"{result.detail}; the feed's turn comes after that, and this is no failure of it",
+    )
 
 
 def _after_permanent(state: FeedState, result: FetchResult, *, valid: bool, now: datetime) -> FeedState:

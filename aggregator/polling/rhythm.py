@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-__all__ = ["backoff_s", "first_cadence_s", "interval_s", "next_cadence_s"]
+__all__ = ["backoff_s", "first_cadence_s", "interval_s", "next_cadence_s", "span"]
 
 _WEIGHT: Final = 0.1  # of one new item in the mean gap: the last twenty items or so decide
 _SILENT: Final = 4  # a silence of that many times the usual gap begins to count
 _DORMANT: Final = 24  # a silent feed is asked that many times while its silence doubles, and a bit
 _WINDOW_SHARE: Final = 4  # a feed's list is seen that many times before new items could have pushed all out of it
 _LONGEST: Final = 30 * 86_400
+_DAY: Final = 86_400
 _DOUBLINGS: Final = 32  # enough for every cap
 
 
@@ -66,3 +67,12 @@ def interval_s(cadence: int | None, silent_s: float, entries: int, *, floor: int
 def backoff_s(interval: int, doublings: int, cap: int) -> int:
     """`interval` doubled `doublings` times, up to `cap`; never below `interval`."""
     return max(interval, min(interval << min(max(doublings, 0), _DOUBLINGS), cap))
+
+
+def span(seconds: float) -> str:
+    """A span of time for a person to read: the largest unit that says it in a few digits."""
+    for size, unit in ((_DAY, "day"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size or (seconds >= size and seconds % size == 0):
+            number = f"{seconds / size:.1f}".removesuffix(".0")
+            return f"{number} {unit}" + ("s" if unit == "day" and number != "1" else "")
+    return f"{seconds:.0f} s"

@@ -26,8 +26,8 @@ from aggregator.models import (
 )
 from aggregator.polling.hints import HINT_CAP_S, freshness_s, retry_after_s, validator
 from aggregator.polling.hosts import host_of
-from aggregator.polling.moves import after_redirects
-from aggregator.polling.rhythm import backoff_s, first_cadence_s, interval_s, next_cadence_s
+from aggregator.polling.moves import after_redirects, back_at
+from aggregator.polling.rhythm import backoff_s, first_cadence_s, interval_s, next_cadence_s, span
 
 __all__ = ["Decision", "body_hash", "decide", "request_for"]
 
@@ -92,9 +92,24 @@ def decide(
 
     `state` is the one from before the poll; `parsed` what the body says: None for a 304, for a failure, and for a body
     whose `body_hash` is `state.body_hash`; `resolutions` are of the items of `parsed`. `jitter`, from -1 to 1, moves the
-    next poll by up to `settings.jitter` of the interval. `request` is what was asked: by default what `request_for` says.
+    next poll by up to `settings.jitter` of the interval. `request` is what was asked: by default what `request_for` says;
+    that of `moves.second_request` only when a feed came of it. Where a host was not asked (RESTING), `moves.rested` decides.
     """
-    unconditional = _unconditional(request or request_for(state, now))
+    request = request or request_for(state, now)
+    if request.url != state.url:
+        decision = decide(
+            back_at(state, request.url),
+            result,
+            parsed,
+            resolutions,
+            now=now,
+            jitter=jitter,
+            settings=settings,
+            request=request,
+        )
+        told = f"{decision.state.why}; back at the catalogue's address, as {state.url}, where it had moved to, is dead"
+        return replace(decision, state=replace(decision.state, why=told))
+    unconditional = _unconditional(request)
     valid = not isinstance(result, Failed) and not isinstance(parsed, ParseFailed)
     state = replace(after_redirects(state, result, valid=valid, now=now), last_poll_at=now)
     match result, parsed:
@@ -327,12 +342,3 @@ def _past_skips(at: datetime, state: FeedState, spread: float) -> tuple[datetime
     return hour + timedelta(
         seconds=round(spread * 600)
     ), "; later, as the feed excludes those hours (skipHours, skipDays)"
-
-
-def span(seconds: float) -> str:
-    """A span of time for a person to read: the largest unit that says it in a few digits."""
-    for size, unit in ((_DAY, "day"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size or (seconds >= size and seconds % size == 0):
-            number = f"{seconds / size:.1f}".removesuffix(".0")
-            return f"{number} {unit}" + ("s" if unit == "day" and number != "1" else "")
-    return f"{seconds:.0f} s"

@@ -12,7 +12,7 @@ from aggregator.models import Failed, Fetched, FetchRequest, NotModified, Parsed
 from aggregator.parsing.pool import ParsePool
 from aggregator.polling.discover import Candidate, find_feeds
 from aggregator.polling.fetch import Fetcher
-from aggregator.polling.hosts import HostGate, host_of
+from aggregator.polling.hosts import HostGate
 from aggregator.service.clock import Clock, utcnow
 
 __all__ = ["Found", "Look", "check_each", "discover"]
@@ -92,8 +92,7 @@ class _Eyes:
 
     async def look(self, url: str) -> Look:
         """Fetch one address and read it as a feed."""
-        async with self._gate.slot(host_of(url)):
-            result = await self._fetcher.fetch(FetchRequest(url))
+        result = await self._fetcher.fetch(FetchRequest(url), self._gate.slot)
         match result:
             case Failed():
                 return Look(url, result.status, result.detail, elapsed_s=result.elapsed_s)

@@ -47,7 +47,9 @@ class Tally:
         self.alerts = 0
 
     def count(self, outcome: PollOutcome) -> None:
-        """One poll."""
+        """One poll; one that a host had no turn for is none."""
+        if outcome.resting:
+            return
         result = outcome.result
         if isinstance(result, Failed):
             self.outcomes[str(result.reason)] += 1

@@ -34,7 +34,10 @@ _STORE_WAIT_S = (
 
 @dataclass(frozen=True, slots=True)
 class RoundCounts:
-    """What a round did. `reasons` counts failures by kind; `no_network`, those that were our own network's."""
+    """What a round did. `reasons` counts failures by kind; `no_network`, those that were our own network's.
+
+    `resting` polls were none: a host on the way had no turn for them; `polled` does not count these.
+    """
 
     polled: int = 0
     unchanged: int = 0
@@ -43,10 +46,13 @@ class RoundCounts:
     edited: int = 0
     elapsed_s: float = 0.0
     no_network: int = 0  # of `failed`
+    resting: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
 
     def plus(self, outcome: PollOutcome) -> "RoundCounts":
         """The counts with one more poll."""
+        if outcome.resting:
+            return replace(self, resting=self.resting + 1)
         result = outcome.result
         failed = bool(outcome.problem)
         reason = str(result.reason) if isinstance(result, Failed) else "parse"
@@ -67,8 +73,9 @@ class RoundCounts:
         why = ", ".join(f"{n} {reason}" for reason, n in self.reasons.most_common(4))
         failed = f", {self.failed} failed ({why})" if self.failed else ""
         network = "; no network" if self.no_network else ""
+        resting = f"; {self.resting} wait for a host's turn" if self.resting else ""
         edited = f", {self.edited} edited" if self.edited else ""
-        return f"{self.polled} feeds polled in {self.elapsed_s:.1f} s: {self.new} new items{edited}{failed}{network}"
+        return f"{self.polled} feeds polled in {self.elapsed_s:.1f} s: {self.new} new items{edited}{failed}{network}{resting}"
 
 
 class PollRounds:

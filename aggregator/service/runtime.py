@@ -58,6 +58,9 @@ class Runtime:
         self._embedder = embedder
         network = NetworkWatch()
         fetcher = _fetcher(config)
+        gate = HostGate(config.fetching.per_host, config.fetching.host_spacing_s)
+        for pause in writer.holds(clock()):
+            gate.hold(pause.host, pause.until)
         self.store = Serial("store")
         self.side = Serial("side")  # what is slow and in nobody's way: backups, looks at the whole
         self._mind = Serial("mind")
@@ -66,7 +69,7 @@ class Runtime:
         poller = Poller(
             config,
             fetcher=fetcher,
-            gate=HostGate(config.fetching.per_host, config.fetching.host_spacing_s),
+            gate=gate,
             pool=ParsePool(config.limits),
             store=self.store,
             writer=writer,
@@ -139,7 +142,7 @@ class Runtime:
         pages = self._pages(config) if fetching or limits else making.pages
         maker = open_maker(config.translation) if config.translation != self.config.translation else making.maker
         if fetching:
-            poller.gate = HostGate(config.fetching.per_host, config.fetching.host_spacing_s)
+            poller.gate.retune(config.fetching.per_host, config.fetching.host_spacing_s)
         if limits:
             poller.pool = await ParsePool(config.limits).__aenter__()
         poller.fetcher, making.pages, making.maker = fetcher, pages, maker

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 
-from aggregator.models import DueFeed, FeedState, HostHold, iso
+from aggregator.models import DueFeed, FeedState, HostHold, iso, parse_iso
 from aggregator.store.connection import Store
 from aggregator.store.values import STATE_COLUMNS, spec_of, state_of, state_values
 
@@ -106,6 +106,11 @@ class Timetable(Store):
         """How many feeds are due now, but for those of hosts that asked for a pause: nobody can wait for these."""
         count: int = self.value(_DUE_COUNT, (iso(now), iso(now)))
         return count
+
+    def holds(self, now: datetime) -> list[HostHold]:
+        """The pauses of hosts that are not over."""
+        rows = self.rows("SELECT host, until, reason FROM host_holds WHERE until > ?", (iso(now),))
+        return [HostHold(row["host"], parse_iso(row["until"]), row["reason"]) for row in rows]
 
     def make_due(self, *, now: datetime) -> None:
         """Make every feed that is polled due now. A host that asked for a pause keeps it."""

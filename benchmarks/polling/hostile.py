@@ -79,10 +79,10 @@ class Round:
     async def poll(self, url):
         """One feed, from the gate to the next poll."""
         state = self.states[url]
-        async with self.gate.slot(state.host), self.places:
+        async with self.places:
             started = now()
             self.polls[url].append(time.monotonic())
-            result = await self.fetcher.fetch(request_for(state, started))
+            result = await self.fetcher.fetch(request_for(state, started), self.gate.slot)
         parsed = None
         if isinstance(result, Fetched) and body_hash(result.body) != state.body_hash:
             seen = frozenset(state.window[i : i + 8] for i in range(0, len(state.window), 8))

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from aggregator.models import FetchRequest
+from aggregator.models import FailureReason, FetchRequest
 from aggregator.polling.fetch import Fetcher
 from aggregator.polling.hosts import HostGate, host_of
+from aggregator.polling.refused import Refused
 
 NOW = datetime(2026, 2, 25, 6, 23, tzinfo=UTC)
 
@@ -134,3 +135,101 @@ def test_a_cancelled_wait_gives_its_place_to_the_next():
 def test_the_host_of_a_url(url, host):
     """Politeness counts by the host's name in lower case, without port; a broken URL has none."""
     assert host_of(url) == host
+
+
+def test_a_wait_for_a_turn_ends_with_the_patience(kit):
+    """Who has waited long enough gives up, nobody loses a place by it, and the host is free again at once."""
+
+    async def go():
+        gate = HostGate(1, 0.0)
+        async with gate.slot("h"):
+            began = time.monotonic()
+            with pytest.raises(Refused) as refused:
+                async with gate.slot("h", 0.2):
+                    raise AssertionError
+            assert time.monotonic() - began >= 0.2
+            assert refused.value.reason is FailureReason.RESTING
+        async with asyncio.timeout(30), gate.slot("h", 0.2):
+            return True
+
+    assert asyncio.run(go())
+
+
+def test_a_hold_that_is_learnt_of_while_a_turn_is_waited_for_counts():
+    """The one before was told to pause: who waited behind it does not ask; a clock set back leaves no hold over a week."""
+
+    async def go():
+        gate, entered = HostGate(1, 0.0), []
+
+        async def second():
+            async with gate.turn("h", lambda: NOW):
+                entered.append(True)
+
+        async with gate.slot("h"):
+            waiting = asyncio.create_task(second())
+            await asyncio.sleep(0.05)
+            gate.hold("h", NOW + timedelta(days=365))
+        with pytest.raises(Refused, match=r"until 2026-03-04T06:23:00Z"):
+            await waiting
+        return entered
+
+    assert asyncio.run(go()) == []
+
+
+def test_other_settings_keep_what_the_gate_knows():
+    """A gate that goes on with other settings has forgotten no hold, and spaces by the new ones."""
+
+    async def go():
+        gate = HostGate(1, 60.0)
+        gate.hold("held", NOW + timedelta(hours=1))
+        gate.retune(2, 0.0)
+        assert gate.held("held", NOW)
+        async with asyncio.timeout(30):
+            async with gate.slot("h"), gate.slot("h"):
+                pass
+            async with gate.slot("h"):
+                return True
+
+    assert asyncio.run(go())
+
+
+def test_the_wait_for_a_turn_is_no_part_of_the_exchange(kit):
+    """The deadline stands still at the gate: a redirect to a host that is busy for longer than the deadline brings its feed."""
+
+    async def go():
+        gate = HostGate(1, 0.0)
+        async with kit.Site() as door, kit.Site({"/feed": kit.answer(body=b"<rss/>")}, address="127.0.0.2") as site:
+            door.answers["/feed"] = kit.answer(302, location=site.url())
+            async with Fetcher(kit.settings(total_timeout_s=1.0), version="1") as fetcher:
+                async with gate.slot("127.0.0.2"):
+                    task = asyncio.create_task(fetcher.fetch(FetchRequest(door.url()), gate.slot))
+                    await asyncio.sleep(1.5)
+                    assert not task.done()
+                return await task
+
+    result = asyncio.run(go())
+    assert result.body == b"<rss/>"
+    assert result.elapsed_s < 1.0
+
+
+def test_the_deadline_goes_on_after_the_wait(kit):
+    """A server that stalls after its turn was waited for is given up when the deadline has run out."""
+
+    async def stall(asked, writer):
+        await asyncio.sleep(60)
+
+    async def go():
+        gate = HostGate(1, 0.5)
+        async with (
+            kit.Site({"/feed": stall}) as site,
+            Fetcher(kit.settings(total_timeout_s=0.5), version="1") as fetcher,
+        ):
+            async with gate.slot("127.0.0.1"):
+                pass
+            return await fetcher.fetch(FetchRequest(site.url()), gate.slot)
+
+    began = time.monotonic()
+    result = asyncio.run(go())
+    assert result.reason is FailureReason.TIMEOUT
+    assert 1.0 <= time.monotonic() - began < 20
+    assert 0.4 < result.elapsed_s < time.monotonic() - began - 0.4

@@ -13,6 +13,7 @@ from aggregator.models import (
     FailureReason,
     FeedState,
     Fetched,
+    FetchRequest,
     Item,
     NewItem,
     NotModified,
@@ -22,6 +23,7 @@ from aggregator.models import (
     SameItem,
 )
 from aggregator.polling.hints import freshness_s, retry_after_s
+from aggregator.polling.moves import rested, second_request
 from aggregator.polling.rhythm import interval_s
 from aggregator.polling.schedule import body_hash, decide, request_for
 
@@ -226,6 +228,56 @@ def test_rule_10_a_url_changes_for_a_reason(state, outcome, jitter):
     secure = after.url == state.url.replace("http://", "https://") and result.redirects[0].url == after.url
     lasted = state.redirect_url == after.url and NOW - state.redirect_since >= timedelta(days=7)
     assert secure or lasted
+
+
+CATALOGUE = "http://catalogue.example/feed"
+
+
+@given(states, outcomes())
+def test_rule_10_the_way_back_is_for_moves_that_are_dead(state, outcome):
+    """Rule 10: only a failure of a moved feed asks the catalogue's address: after 410 twice, or three failures and seven days."""
+    result, parsed, _ = outcome
+    assert second_request(state, state.url, result, parsed, now=NOW) is None
+    request = second_request(state, CATALOGUE, result, parsed, now=NOW)
+    failure = result if isinstance(result, Failed) else parsed if isinstance(parsed, ParseFailed) else None
+    if request is None:
+        return
+    assert (request.url, request.etag, request.last_modified) == (CATALOGUE, None, None)
+    assert failure is not None
+    long = state.last_success_at is None or NOW - state.last_success_at >= timedelta(days=7)
+    assert (failure.reason is FailureReason.GONE and state.gone_count) or (long and state.failures >= 2)
+    assert failure.reason not in (FailureReason.RATE_LIMITED, FailureReason.INTERNAL)
+
+
+@given(states, fetched, parsed_feeds, jitters)
+def test_rule_10_what_comes_back_begins_anew(state, result, parsed, jitter):
+    """Rule 10: a feed at the catalogue's address brings the schedule back there, with that answer's validators and no distrust."""
+    request = FetchRequest(CATALOGUE)
+    result = replace(result, redirects=())
+    items = [NewItem(item(digest, NOW - timedelta(days=2))) for digest in parsed.digests]
+    after = decide(state, result, parsed, items, now=NOW, jitter=jitter, settings=SETTINGS, request=request).state
+    assert (after.url, after.redirect_url, after.redirect_since) == (CATALOGUE, None, None)
+    assert after.validators_trusted == state.validators_trusted
+    assert (after.failures, after.gone_count, after.state) == (0, 0, "ok")
+    assert state.url in after.why
+    assert second_request(after, CATALOGUE, failed_now(), None, now=NOW + timedelta(days=30)) is None
+
+
+def failed_now():
+    """A failure that lasts."""
+    return Failed(CATALOGUE, FailureReason.GONE, "HTTP 410: gone", 410)
+
+
+@given(states, redirects, st.none() | st.integers(1, 7 * DAY))
+def test_rule_06_a_rest_is_no_failure(state, hops, pause):
+    """Rule 6: a host that was not asked leaves the feed as it was, counted by that host, due at the end of its pause or at once."""
+    url = hops[-1].url if hops else state.url
+    until = NOW + timedelta(seconds=pause) if pause else None
+    after = rested(state, Failed(url, FailureReason.RESTING, "busy", redirects=hops), until, now=NOW)
+    assert after.next_poll_at == (until or NOW)
+    assert after.host in url
+    assert (after.url, after.state, after.failures, after.etag) == (state.url, state.state, state.failures, state.etag)
+    assert after.last_success_at == state.last_success_at
 
 
 @given(
