@@ -23,6 +23,7 @@ __all__ = [
     "Embedding",
     "Enrich",
     "Fetching",
+    "Judge",
     "Limits",
     "Log",
     "Metrics",
@@ -103,6 +104,23 @@ class Stories(Table, frozen=True):
     every_s: Seconds = 5.0
     window_hours: Positive = 96
     repair_every_s: Seconds = 900.0
+
+
+class Judge(Table, frozen=True):
+    """`[judge]`: what is asked whether two items tell one event, where the clusterer is unsure. 0 means no bound."""
+
+    backend: Literal["off", "chat"] = "off"
+    url: str = ""
+    model: str = ""
+    api_key_file: str = ""
+    max_chars: Positive = 600
+    concurrency: Positive = 1
+    timeout_s: Seconds = 60.0
+    calls_per_hour: Natural = 60
+    calls_per_day: Natural = 1000
+    usd_per_day: Annotated[float, Meta(ge=0)] = 1.0
+    usd_per_million_tokens_in: Annotated[float, Meta(ge=0)] = 0.0
+    usd_per_million_tokens_out: Annotated[float, Meta(ge=0)] = 0.0
 
 
 class Embedding(Table, frozen=True):
@@ -197,6 +215,7 @@ class Config(Table, frozen=True):
     polling: Polling = Polling()
     limits: Limits = Limits()
     stories: Stories = Stories()
+    judge: Judge = Judge()
     embedding: Embedding = Embedding()
     enrich: Enrich = Enrich()
     translation: Translation = Translation()

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 __all__ = [
     "Assignment",
     "DateSource",
+    "Doubts",
     "DueFeed",
     "Duplicate",
     "EditedItem",
@@ -37,6 +38,7 @@ __all__ = [
     "ParseJob",
     "ParsedFeed",
     "PollRecord",
+    "Question",
     "Redirect",
     "Repair",
     "Resolution",
@@ -44,6 +46,7 @@ __all__ = [
     "Split",
     "StoryItem",
     "Vector",
+    "Verdict",
     "iso",
     "parse_iso",
 ]
@@ -459,3 +462,30 @@ class Move:
 
 
 Repair = Merge | Split | Move
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Whether two items, `item_id` the lower, tell the same event. `stake`: how many items an answer is expected to put right."""
+
+    item_id: int
+    other_id: int
+    stake: float
+
+
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """What a repair pass is not sure of among the items that it has `seen`, what is worth most first."""
+
+    questions: tuple[Question, ...] = ()
+    seen: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a judge said of two items, `item_id` the lower. Numbers of verdicts grow."""
+
+    verdict_id: int
+    item_id: int
+    other_id: int
+    same: bool

@@ -6,7 +6,7 @@ import click
 
 from aggregator.cli.app import App, pass_app
 from aggregator.cli.output import json_option, print_json, say
-from aggregator.enrich import open_maker
+from aggregator.enrich import open_judge, open_maker
 from aggregator.errors import ConfigError
 from aggregator.feedfiles import load_feeds
 from aggregator.service.clock import utcnow
@@ -27,6 +27,7 @@ def check_config(app: App, as_json: bool) -> None:
     specs = load_feeds(app.config)
     try:
         open_maker(app.config.translation)
+        open_judge(app.config.judge)
     except ConfigError as error:
         raise ConfigError(f"{app.config_path}: {error}") from None
     if not specs:

@@ -20,8 +20,9 @@ _CLASHES: Final = {
 
 def in_words(why: Row) -> str:
     """One sentence or two from what `Reader.why` answers; figures that it has no word for are left to `--json`."""
+    judged = [_judged(one) for one in why.get("judged", ())]
     if "reprint_of" in why:
-        return f"it repeats the text of item {why['reprint_of']}{_named(why)}"
+        return "; ".join([f"it repeats the text of item {why['reprint_of']}{_named(why)}", *judged])
     told = []
     if "nearest_item_id" in why:
         told.append(
@@ -43,7 +44,13 @@ def in_words(why: Row) -> str:
         members = why.get("members", 1)
         whom = f"the {members} items asked" if members > 1 else "the one item asked"
         told.append(f"probability of one event, mean over {whom} {why['mean']:.2f}, best {why['best']:.2f}")
-    return "; ".join(told)
+    return "; ".join([*told, *judged])
+
+
+def _judged(one: Row) -> str:
+    said = "the same event as" if one["same"] else "another event than"
+    named = f"{plain_line(one['outlet'])}: {plain_line(one['title'])}"
+    return f"asked, {plain_line(one['model'])} said on {one['at']}: {said} item {one['item_id']} ({named})"
 
 
 def _named(why: Row) -> str:

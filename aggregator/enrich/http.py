@@ -30,13 +30,13 @@ _SET_UP: Final = frozenset({401, 402, 403, 404, 405, 413, 415, 422})
 class Endpoint:
     """One server, by its base URL. Safe to use from many tasks of one event loop at once.
 
-    Raises ConfigError when `url` is no http(s) URL.
+    `table` is where the configuration names it. Raises ConfigError when `url` is no http(s) URL.
     """
 
-    def __init__(self, url: str, *, timeout_s: float, headers: dict[str, str] | None = None) -> None:
+    def __init__(self, url: str, *, table: str, timeout_s: float, headers: dict[str, str] | None = None) -> None:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ConfigError(f'[translation] url: {url!r} is no http(s) URL; such as "http://127.0.0.1:11434/v1"')
+            raise ConfigError(f'[{table}] url: {url!r} is no http(s) URL; such as "http://127.0.0.1:11434/v1"')
         self._base = url.rstrip("/")
         self._timeout_s = timeout_s
         self._client = httpx.AsyncClient(
@@ -113,11 +113,11 @@ def _wait(response: httpx.Response) -> float | None:
     return min(max(0.0, until.timestamp() - now.timestamp()), _LONGEST_WAIT_S)
 
 
-def read_key(path: str) -> str:
-    """The key in a file, "" when no file is named. Raises ConfigError."""
+def read_key(path: str, table: str) -> str:
+    """The key in a file that `table` of the configuration names, "" when it names none. Raises ConfigError."""
     if not path:
         return ""
     try:
         return Path(path).expanduser().read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"[translation] api_key_file: {path}: {error}") from None
+        raise ConfigError(f"[{table}] api_key_file: {path}: {error}") from None

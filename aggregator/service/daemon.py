@@ -245,7 +245,7 @@ class Daemon:
         if counts:
             event(
                 log, logging.INFO, "enriched", str(counts), sentences=counts.sentences, stories=counts.stories, pages=counts.pages,
-                translations=counts.translations, refused=counts.refused, failed=counts.failed, elapsed_s=round(counts.elapsed_s, 1),
+                translations=counts.translations, judged=counts.judged, refused=counts.refused, failed=counts.failed, elapsed_s=round(counts.elapsed_s, 1),
             )  # fmt: skip
 
     async def _watchdog(self) -> None:

@@ -1,4 +1,4 @@
-"""Rounds of making texts: sentences for new items, digests for stories, bodies from pages, translations.
+"""Rounds of making texts: sentences for new items, digests for stories, bodies from pages, translations; and of judging pairs.
 
 Off the way of storing and clustering: short transactions, work in a thread or process of its own. What is to be done
 stands in the database, and goes from there in the transaction that stores what came of it: a kill at any point loses and
@@ -21,11 +21,13 @@ from aggregator.config import Config, primary_tag
 from aggregator.embedding import Embedder
 from aggregator.enrich.base import Maker
 from aggregator.enrich.digest import Member, digest, heads
+from aggregator.enrich.judge import ChatJudge
 from aggregator.enrich.limits import retry_in_s
 from aggregator.enrich.summary import one_sentence
 from aggregator.errors import EmbedderError
 from aggregator.polling.hosts import host_of
 from aggregator.service.clock import Clock
+from aggregator.service.judging import Judging
 from aggregator.service.lanes import Lane, Piece
 from aggregator.service.pages import PageFailed, Pages
 from aggregator.service.serial import Serial
@@ -53,6 +55,7 @@ class EnrichmentCounts:
     pages: int = 0
     translations: int = 0
     reused: int = 0
+    judged: int = 0
     refused: int = 0
     failed: int = 0
     elapsed_s: float = 0.0
@@ -60,7 +63,7 @@ class EnrichmentCounts:
     @property
     def any(self) -> bool:
         """Whether it did anything worth a line in the log."""
-        return bool(self.stories or self.pages or self.translations or self.reused or self.refused or self.failed)
+        return any(getattr(self, name) for name, _ in _NAMES if name != "sentences")
 
     def __str__(self) -> str:
         """One line for people."""
@@ -74,6 +77,7 @@ _NAMES = (
     ("pages", "pages read"),
     ("translations", "items translated"),
     ("reused", "translations used again"),
+    ("judged", "pairs judged"),
     ("refused", "texts refused by the checks"),
     ("failed", "failed"),
 )
@@ -83,7 +87,7 @@ class Enrichment:
     """Makes what is lacking. `last_progress` is the monotonic time of the last step.
 
     `store` is the writer's thread, `thread` the one in which sentences are chosen and answers checked. `maker` may be
-    exchanged between two rounds; None: nothing is translated. `pages` None: no pages are read. `embedder`, used in the
+    exchanged between two rounds; None: nothing is translated; so may `judge`. `pages` None: no pages are read. `embedder`, used in the
     thread `mind`, also judges translations.
     """
 
@@ -97,6 +101,7 @@ class Enrichment:
         clock: Clock,
         pages: Pages | None = None,
         maker: Maker | None = None,
+        judge: ChatJudge | None = None,
         embedder: Embedder | None = None,
         mind: Serial | None = None,
         jitter: Callable[[], float] = lambda: random.uniform(-1, 1),
@@ -104,6 +109,7 @@ class Enrichment:
         self.config = config
         self.pages = pages
         self.maker = maker
+        self.judge = judge
         self.last_progress = time.monotonic()
         self.draining = False
         self._store = store
@@ -117,6 +123,7 @@ class Enrichment:
             config, store=store, thread=thread, writer=writer, clock=clock, jitter=jitter, count=self._count,
             embed=self._embed if embedder is not None and _MEASURED in embedder.name and mind is not None else None,
         )  # fmt: skip
+        self._judging = Judging(config.judge, store=store, writer=writer, clock=clock, jitter=jitter, count=self._count)
         self._counts = EnrichmentCounts()
         self._forget_at = 0.0
         self._at_work = asyncio.Lock()
@@ -131,13 +138,13 @@ class Enrichment:
             return None
 
     async def aclose(self) -> None:
-        """Close pages and translator."""
-        for closing in (self.pages, self.maker):
+        """Close pages, translator and judge."""
+        for closing in (self.pages, self.maker, self.judge):
             if closing is not None:
                 await closing.aclose()
 
     async def settled(self) -> None:
-        """Return when no round uses what pages and translator were before."""
+        """Return when no round uses what pages, translator and judge were before."""
         async with self._at_work:
             pass
 
@@ -155,9 +162,10 @@ class Enrichment:
         if began >= self._forget_at:
             self._forget_at = began + _FORGET_EVERY_S
             await self._store(self._writer.forget_lost, wanted, now=self._clock())
+            await self._store(self._writer.forget_doubts, now=self._clock())
         await self._follow(wanted, until)
         await self._stories(wanted, until)
-        lanes = [self._pages(until), self._translations(until)]
+        lanes = [self._pages(until), self._translations(until), self._verdicts(until)]
         results = await asyncio.gather(*lanes, return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
@@ -258,6 +266,18 @@ class Enrichment:
 
         lane = Lane(take, goes_on=lambda: self._goes_on(until), stops=lambda: self.draining)
         await lane.run(self.config.translation.concurrency)
+
+    async def _verdicts(self, until: float) -> None:
+        judge = self.judge
+        if judge is None:
+            return
+        self._judging.settings = self.config.judge
+
+        async def take(busy: set[tuple[int, int]], _: int) -> list[Piece[tuple[int, int]]]:
+            return await self._judging.take(judge, busy)
+
+        lane = Lane(take, goes_on=lambda: self._goes_on(until), stops=lambda: self.draining)
+        await lane.run(self.config.judge.concurrency)
 
 
 def _sentences(items: tuple[StoredText, ...]) -> dict[int, MadeTexts | None]:

@@ -12,7 +12,7 @@ from typing import TypeVar
 from aggregator.config import Config
 from aggregator.embedding import Embedder, item_vectors, vectors_name
 from aggregator.errors import EmbedderError
-from aggregator.models import Assignment, Merge, Move, Repair, Split, StoryItem, Vector
+from aggregator.models import Assignment, Doubts, Merge, Move, Repair, Split, StoryItem, Vector, Verdict
 from aggregator.service.clock import Clock
 from aggregator.service.logs import event
 from aggregator.service.serial import Serial
@@ -20,6 +20,7 @@ from aggregator.service.suspects import Suspects
 from aggregator.store.values import stored_form
 from aggregator.store.writer import Writer
 from aggregator.stories.clusterer import Clusterer
+from aggregator.stories.verdicts import Questions
 
 __all__ = ["Grouping", "GroupingCounts"]
 
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 _STATE = "clusterer"
 _AT_ONCE = 4  # items embedded between two looks at whether to stop: half a second
 _BATCH = 16  # items of one transaction: about two seconds of embedding on one core
+_QUESTIONS = 200  # of one repair pass, for a judge: three hours' worth by default
 _EMBEDDER_WAIT_S = 300.0  # after the embedder failed; meanwhile stories are built from words alone
 
 
@@ -101,10 +103,13 @@ class Grouping:
         try:
             async with self._turn:
                 clusterer = await self._ready()
-                done = await self._mind(self._repaired, clusterer, everything)
+                since = Clusterer.live_since(self.config.stories, None, self._clock())
+                verdicts = await self._store(self._writer.verdicts, since)
+                done = await self._mind(self._repaired, clusterer, everything, verdicts)
                 await self._store(
-                    self._writer.apply_repairs, done.repairs, leads=done.leads, states=done.states, now=self._clock()
-                )
+                    self._writer.apply_repairs, done.repairs, leads=done.leads, states=done.states, doubts=done.doubts,
+                    now=self._clock(),
+                )  # fmt: skip
         except Stopped:
             return GroupingCounts()
         except BaseException:
@@ -209,8 +214,11 @@ class Grouping:
                 repairs += clusterer.revise(item)
         return self._complete(clusterer, assignments, repairs)
 
-    def _repaired(self, clusterer: Clusterer, everything: bool) -> "_Decisions":
-        return self._complete(clusterer, [], clusterer.repair(self._clock(), everything=everything))
+    def _repaired(self, clusterer: Clusterer, everything: bool, verdicts: list[Verdict]) -> "_Decisions":
+        questions = Questions(0 if self.config.judge.backend == "off" else _QUESTIONS)
+        repairs = clusterer.repair(self._clock(), everything=everything, verdicts=verdicts, questions=questions)
+        done = self._complete(clusterer, [], repairs)
+        return replace(done, doubts=questions.found()) if questions else done
 
     def _complete(self, clusterer: Clusterer, assignments: list[Assignment], repairs: list[Repair]) -> "_Decisions":
         """The decisions with the lead items of the stories they change, and what the clusterer must remember."""
@@ -238,3 +246,4 @@ class _Decisions:
     repairs: list[Repair]
     leads: dict[int, int]
     states: dict[str, bytes]
+    doubts: Doubts | None = None  # None: nobody is there to be asked

@@ -26,6 +26,7 @@ METRICS = {
     "aggregator_late_seconds": ("gauge", "", "seconds that the feed due longest has been due"),
     "aggregator_waiting_for_a_story": ("gauge", "", "items that wait to be grouped"),
     "aggregator_waiting_for_texts": ("gauge", "", "texts that are still to be fetched or made"),
+    "aggregator_pairs_in_doubt": ("gauge", "", "pairs of items that a judge is to be asked about"),
     "aggregator_database_bytes": ("gauge", "", "size of the database file"),
     "aggregator_log_bytes": ("gauge", "", "size of its write-ahead log"),
     "aggregator_disk_free_bytes": ("gauge", "", "room on its disk"),
@@ -79,6 +80,7 @@ class Tally:
         yield "aggregator_late_seconds", "", found["late_s"]
         yield "aggregator_waiting_for_a_story", "", found["waiting_for_a_story"]
         yield "aggregator_waiting_for_texts", "", found["waiting_for_texts"]
+        yield "aggregator_pairs_in_doubt", "", found["pairs_in_doubt"]
         yield "aggregator_database_bytes", "", found["database_mb"] * 1e6
         yield "aggregator_log_bytes", "", found["log_mb"] * 1e6
         yield "aggregator_disk_free_bytes", "", found["disk_free_mb"] * 1e6

@@ -10,7 +10,7 @@ from typing import Protocol, Self
 from aggregator import __version__
 from aggregator.config import Config
 from aggregator.embedding import Embedder
-from aggregator.enrich import open_maker
+from aggregator.enrich import open_judge, open_maker
 from aggregator.errors import ConfigError, StoreError
 from aggregator.parsing.pool import ParsePool
 from aggregator.polling.fetch import Fetcher
@@ -90,6 +90,7 @@ class Runtime:
             clock=clock,
             pages=self._pages(config),
             maker=open_maker(config.translation),
+            judge=open_judge(config.judge),
             embedder=embedder,
             mind=self._mind,
         )
@@ -136,18 +137,19 @@ class Runtime:
         Raises ConfigError; nothing has changed then.
         """
         poller, making = self.rounds.poller, self.enrichment
-        old = (poller.fetcher, poller.pool, making.pages, making.maker)
+        old = (poller.fetcher, poller.pool, making.pages, making.maker, making.judge)
         fetching, limits = config.fetching != self.config.fetching, config.limits != self.config.limits
         fetcher = _fetcher(config) if fetching else poller.fetcher
         pages = self._pages(config) if fetching or limits else making.pages
         maker = open_maker(config.translation) if config.translation != self.config.translation else making.maker
+        judge = open_judge(config.judge) if config.judge != self.config.judge else making.judge
         if fetching:
             poller.gate.retune(config.fetching.per_host, config.fetching.host_spacing_s)
         if limits:
             poller.pool = await ParsePool(config.limits).__aenter__()
-        poller.fetcher, making.pages, making.maker = fetcher, pages, maker
+        poller.fetcher, making.pages, making.maker, making.judge = fetcher, pages, maker, judge
         self.config = poller.config = self.grouping.config = making.config = config
-        new = (poller.fetcher, poller.pool, making.pages, making.maker)
+        new = (poller.fetcher, poller.pool, making.pages, making.maker, making.judge)
         replaced = [before for before, now in zip(old, new, strict=True) if before is not now and before is not None]
         retiring = asyncio.create_task(self._retire(replaced))
         self._retiring.add(retiring)

@@ -27,6 +27,7 @@ _TOMBSTONE_DAYS = 30  # after which an emptied item that no feed lists is forgot
 _SPARE = 0.05  # part of the file that may be free pages: new items fill them
 _VACUUM_PAGES = 500  # in one step
 _MERGE_PAGES = 200  # of a full-text index in one step
+_VERDICTS_DAYS = 40  # repair passes go by a judge's verdicts while the items are live: eight windows of 96 hours
 _LOG_WARN_BYTES = 256_000_000  # a write-ahead log of this size is held by a reader
 _LOG_TRUNCATE_BYTES = 64_000_000
 _READ_LOCKS = range(123, 128)  # bytes of the -shm file that readers lock (sqlite.org/walformat.html, 2.3.2)
@@ -111,6 +112,8 @@ def maintain(
         if retention.polls_days:
             run.cut("polls", "poll_id", "started_at", now - timedelta(days=retention.polls_days))
             run.cut("enrichments", "enrichment_id", "at", now - timedelta(days=retention.polls_days))
+            days = max(retention.polls_days, _VERDICTS_DAYS)
+            run.cut("judgements", "judgement_id", "at", now - timedelta(days=days))
         run.vacuum()
     except _OutOfTimeError:
         more = True

@@ -22,6 +22,12 @@ def m001_tables(db: sqlite_utils.Database) -> None:
     run_script(db.conn, "m001_tables.sql")
 
 
+@MIGRATIONS()
+def m002_judge(db: sqlite_utils.Database) -> None:
+    """What a judge of uncertain pairs is asked, and what it says: its verdicts must outlast a restart."""
+    run_script(db.conn, "m002_judge.sql")
+
+
 SCHEMA_VERSION = len(MIGRATIONS._migrations)  # noqa: SLF001  PRAGMA user_version: how many steps were taken
 
 

@@ -73,6 +73,12 @@ SELECT m.story_id, m.similarity, m.nearest_item_id, n.title AS nearest_title, o.
 FROM story_items AS m LEFT JOIN items AS n ON n.item_id = m.nearest_item_id
 LEFT JOIN outlets AS o ON o.outlet_id = n.outlet_id WHERE m.item_id = ?
 """
+_JUDGED = """
+SELECT j.same, j.model, j.at, i.item_id, i.title, o.name AS outlet
+FROM (SELECT * FROM judgements WHERE (item_id = :item OR other_id = :item) AND same IS NOT NULL AND void = 0) AS j
+JOIN items AS i ON i.item_id = CASE j.item_id WHEN :item THEN j.other_id ELSE j.item_id END
+JOIN outlets AS o ON o.outlet_id = i.outlet_id ORDER BY j.judgement_id
+"""
 
 _SNIPPET = """
 SELECT snippet(search_words, -1, ?, ?, '…', 24) AS snippet FROM search_words
@@ -174,12 +180,17 @@ class Reader:
         return self.query(sql, (item_id,))
 
     def why(self, item_id: int) -> Row | None:
-        """What put an item into its story: similarity, the nearest item, and the reasons; None when it is in none."""
+        """What put an item into its story: similarity, the nearest item, and the reasons; None when it is in none.
+
+        `judged` is there when a judge was asked: of each answer that counts, the other item and what was said.
+        """
         found = self.row(_WHY, (item_id,))
         if found is None:
             return None
         reasons = json.loads(found.pop("reasons"))
-        return {**{name: value for name, value in found.items() if value is not None}, **reasons}
+        judged = [{**row, "same": bool(row["same"])} for row in self.query(_JUDGED, {"item": item_id})]
+        told = {**{name: value for name, value in found.items() if value is not None}, **reasons}
+        return {**told, "judged": judged} if judged else told
 
     def story(self, story_id: int) -> Row | None:
         """The row of `stories`, with who reported first; a story that was merged leads to the one it became part of."""

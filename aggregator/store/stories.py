@@ -10,29 +10,31 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from aggregator.models import Assignment, Merge, Move, Repair, Split, StoryItem, Vector, iso
+from aggregator.models import Assignment, Doubts, Merge, Move, Repair, Split, StoryItem, Vector, iso
 from aggregator.store.changes import put_change
 from aggregator.store.connection import Store, connect, explained
+from aggregator.store.doubts import put_doubts, void_verdicts
 from aggregator.store.names import flag
 from aggregator.store.values import blob_of, story_item_of
 
-__all__ = ["SHORT_SUMMARY", "StoredMember", "Stories"]
+__all__ = ["ITEM", "SHORT_SUMMARY", "StoredMember", "Stories"]
 
 SHORT_SUMMARY = 60  # characters; a shorter one says little: the clusterer reads on in the body
 _READ_ON = 400  # characters of the body
 
-_ITEM = f"""
+# An item as the clusterer sees it: of `items AS i` and `outlets AS o`.
+ITEM = f"""
 i.item_id, i.title, i.language, o.country, i.outlet_id, i.published_at, o.name AS outlet,
 CASE WHEN length(i.summary) >= {SHORT_SUMMARY} THEN i.summary
      ELSE trim(i.summary || ' ' || coalesce((SELECT substr(b.body, 1, {_READ_ON}) FROM bodies AS b WHERE b.item_id = i.item_id), '')) END AS summary,
 (SELECT v.vector FROM vectors AS v WHERE v.item_id = i.item_id AND (:model IS NULL OR v.model = :model)) AS vector
 """  # noqa: S608  numbers of our own
 _TO_CLUSTER = f"""
-SELECT {_ITEM} FROM (SELECT item_id FROM to_cluster ORDER BY item_id LIMIT :limit) AS w
+SELECT {ITEM} FROM (SELECT item_id FROM to_cluster ORDER BY item_id LIMIT :limit) AS w
 JOIN items AS i ON i.item_id = w.item_id JOIN outlets AS o ON o.outlet_id = i.outlet_id ORDER BY w.item_id
 """  # noqa: S608  columns of our own
 _LIVE = f"""
-SELECT {_ITEM}, m.story_id, m.reprint_of, m.similarity
+SELECT {ITEM}, m.story_id, m.reprint_of, m.similarity
 FROM (
   SELECT a.item_id, a.seq FROM stories AS s JOIN story_items AS a ON a.story_id = s.story_id
   WHERE s.merged_into IS NULL AND s.last_item_at >= :since ORDER BY a.seq
@@ -41,7 +43,7 @@ JOIN story_items AS m ON m.item_id = l.item_id JOIN items AS i ON i.item_id = l.
 JOIN outlets AS o ON o.outlet_id = i.outlet_id ORDER BY l.seq
 """  # noqa: S608  columns of our own
 _LACKING = f"""
-SELECT {_ITEM} FROM items AS i JOIN outlets AS o ON o.outlet_id = i.outlet_id
+SELECT {ITEM} FROM items AS i JOIN outlets AS o ON o.outlet_id = i.outlet_id
 WHERE i.published_at >= :since AND i.pruned_at IS NULL
   AND NOT EXISTS (SELECT 1 FROM vectors AS v WHERE v.item_id = i.item_id AND v.model = :model)
 ORDER BY i.published_at DESC, i.item_id DESC LIMIT :limit
@@ -162,6 +164,7 @@ class Stories(Store):
         done: Iterable[int] = (),
         leads: Mapping[int, int] | None = None,
         states: Mapping[str, bytes] | None = None,
+        doubts: Doubts | None = None,
         now: datetime,
     ) -> None:
         """Put items into stories, then merge, split and move, in this order, and store `states`; all or nothing.
@@ -180,6 +183,8 @@ class Stories(Store):
                 self._settle(db, item_id)
             self._refresh_all(db, touched, leads or {}, now)
             _put_states(db, states or {})
+            if doubts is not None:
+                put_doubts(db, doubts, now)
 
     def apply_repairs(
         self,
@@ -187,10 +192,11 @@ class Stories(Store):
         *,
         leads: Mapping[int, int] | None = None,
         states: Mapping[str, bytes] | None = None,
+        doubts: Doubts | None = None,
         now: datetime,
     ) -> None:
-        """Merge, split and move, in this order; all or nothing. See `apply_assignments` for `leads` and `states`."""
-        self.apply_assignments((), repairs=repairs, leads=leads, states=states, now=now)
+        """Merge, split and move, in this order, and store what was in doubt; all or nothing. See `apply_assignments`."""
+        self.apply_assignments((), repairs=repairs, leads=leads, states=states, doubts=doubts, now=now)
 
     def grouped(self, item_ids: Iterable[int]) -> set[int]:
         """Which of these items are in a story."""
@@ -201,6 +207,7 @@ class Stories(Store):
 
     def wait_again(self, db: sqlite3.Connection, item_id: int) -> None:
         """Put an item whose text changed into the line, also when its old text is being looked at just now."""
+        void_verdicts(db, item_id)
         db.execute("INSERT OR IGNORE INTO to_cluster VALUES (?)", (item_id,))
         if item_id in self._handed_out:
             self._handed_out[item_id] = True

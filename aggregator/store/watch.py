@@ -21,7 +21,7 @@ SELECT
   (SELECT count(*) FROM feed_state WHERE active = 1) AS feeds,
   coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'items'), 0) AS items,
   (SELECT count(*) FROM to_cluster) AS waiting_for_a_story,
-  (SELECT count(*) FROM to_enrich) AS waiting_for_texts,
+  (SELECT count(*) FROM to_enrich) AS waiting_for_texts, (SELECT count(*) FROM to_judge) AS pairs_in_doubt,
   (SELECT first_seen_at FROM items ORDER BY item_id DESC LIMIT 1) AS newest_item_at,
   (SELECT started_at FROM polls ORDER BY poll_id DESC LIMIT 1) AS newest_poll_at
 """

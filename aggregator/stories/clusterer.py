@@ -13,7 +13,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from aggregator.config import Stories
-from aggregator.models import Assignment, Merge, Move, Repair, Split, StoryItem
+from aggregator.models import Assignment, Merge, Move, Repair, Split, StoryItem, Verdict
 from aggregator.stories.features import Profile, profile
 from aggregator.stories.joining import likelihood
 from aggregator.stories.lead import most_central
@@ -22,6 +22,7 @@ from aggregator.stories.model import PairModel, explained
 from aggregator.stories.repair import regions, regroup
 from aggregator.stories.reprints import Reprints
 from aggregator.stories.scoring import Fit, Pairs
+from aggregator.stories.verdicts import Questions, Verdicts
 
 __all__ = ["Clusterer", "RestoredMember"]
 
@@ -76,6 +77,7 @@ class Clusterer:
         self._cutoff = float("-inf")  # hours since the epoch: stories that ended before are no longer live
         self._dirty: set[int] = set()  # items that came or changed since they were last looked at by a repair
         self._turn = 0  # the last of the unchanged items that a pass looked at
+        self._heard = 0  # the last verdict that a pass took in
         self._revised: set[int] = set()  # items whose text changed: they are no one's original any more
 
     def __len__(self) -> int:
@@ -130,14 +132,25 @@ class Clusterer:
             return []
         return self._resettle(new, member.story_id, "was edited" if edited else "has a new vector")
 
-    def repair(self, now: datetime, *, everything: bool = False) -> list[Repair]:
+    def repair(
+        self,
+        now: datetime,
+        *,
+        everything: bool = False,
+        verdicts: Iterable[Verdict] = (),
+        questions: Questions | None = None,
+    ) -> list[Repair]:
         """Look at what changed since the last pass; merges, splits and moves in the order in which they were made.
 
         With `everything`, at what did not change too: worth an hourly pass, and one at the end of a stream. At most
         LOOKED_AT items are looked at, UNCHANGED_LOOKED_AT of them unchanged; changed ones beyond wait for the next pass, the
         others take turns.
+
+        `verdicts` are all that stand; those that are new since the last pass count as a change of their items. What is in doubt
+        goes into `questions`.
         """
         self.expire(now)
+        standing = Verdicts(self._hear(verdicts))
         looked_at = sorted(self._dirty)[:LOOKED_AT]
         self._dirty.difference_update(looked_at)
         if everything and len(looked_at) < LOOKED_AT:
@@ -147,8 +160,8 @@ class Clusterer:
             self._turn = turn[-1] if turn else self._turn
             looked_at = sorted(looked_at + turn)
         repairs: list[Repair] = []
-        for story_ids in regions(self._pairs, looked_at):
-            repairs += regroup(self._pairs, story_ids, self._new_id)
+        for story_ids in regions(self._pairs, looked_at, standing):
+            repairs += regroup(self._pairs, story_ids, self._new_id, standing, questions or Questions(0))
         return repairs
 
     def expire(self, now: datetime) -> None:
@@ -185,6 +198,7 @@ class Clusterer:
             "cutoff_h": None if self._cutoff == float("-inf") else self._cutoff,
             "dirty": sorted(self._dirty),
             "turn": self._turn,
+            "heard": self._heard,
             "revised": sorted(self._revised),
         }
         return json.dumps(state, separators=(",", ":")).encode()
@@ -204,7 +218,7 @@ class Clusterer:
             self._next = max(self._next, saved["next_story_id"])
             self._cutoff = float("-inf") if saved["cutoff_h"] is None else saved["cutoff_h"]
             self._dirty, self._revised = set(saved["dirty"]), set(saved["revised"])
-            self._turn = saved["turn"]
+            self._turn, self._heard = saved["turn"], saved.get("heard", 0)
         for stored in members:
             if stored.item.item_id not in self._revised:
                 self._remember(stored.item)
@@ -218,6 +232,16 @@ class Clusterer:
     def _new_id(self) -> int:
         self._next += 1
         return self._next - 1
+
+    def _hear(self, verdicts: Iterable[Verdict]) -> list[Verdict]:
+        """Those on live items."""
+        live = self._live.members
+        known = [one for one in verdicts if one.item_id in live and one.other_id in live]
+        for one in known:
+            if one.verdict_id > self._heard:
+                self._dirty |= {one.item_id, one.other_id}
+        self._heard = max([self._heard, *(one.verdict_id for one in known)])
+        return known
 
     def _enter(self, member: Member) -> None:
         self._live.put(member)

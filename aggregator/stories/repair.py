@@ -5,7 +5,7 @@ changed item form a region; its items are grouped anew, and merges, splits and m
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 import numpy as np
@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from aggregator.models import Merge, Move, Repair, Split
 from aggregator.stories.features import Profile
 from aggregator.stories.joining import attached, evidence, group_evidences, likelihood
-from aggregator.stories.linkage import grouped
+from aggregator.stories.linkage import Doubt, grouped
 from aggregator.stories.scoring import Pairs
+from aggregator.stories.verdicts import Questions, Verdicts
 
 __all__ = ["regions", "regroup"]
 
@@ -23,18 +24,14 @@ LINK: Final = -1.0  # pairs with more evidence than this tie two stories into on
 REGION_TEXTS: Final = 120  # the most texts that are grouped together
 
 
-def regions(pairs: Pairs, item_ids: Iterable[int]) -> list[list[int]]:
-    """Groups of stories to be looked at together: those of the given items, with those that likely pairs tie them to."""
+def regions(pairs: Pairs, item_ids: Iterable[int], verdicts: Verdicts) -> list[list[int]]:
+    """Groups of stories to be looked at together: those of the given items, with those that likely pairs or verdicts tie them to."""
     live = pairs.live
     ties: list[tuple[float, int, int]] = []
     touched: set[int] = set()
     for item_id in item_ids:
-        member = live.members[item_id]
-        touched.add(member.story_id)
-        for chance, other_id in pairs.neighbours(member.profile):
-            if evidence(chance, 1, len(live.members)) < LINK:
-                break
-            ties.append((-chance, member.story_id, live.members[other_id].story_id))
+        touched.add(live.members[item_id].story_id)
+        ties += _ties(pairs, item_id, verdicts)
     home = {story_id: story_id for _, a, b in ties for story_id in (a, b)} | {s: s for s in touched}
     size = {story_id: len(live.stories[story_id].item_ids) for story_id in home}
 
@@ -55,8 +52,26 @@ def regions(pairs: Pairs, item_ids: Iterable[int]) -> list[list[int]]:
     return [stories for stories in found.values() if touched.intersection(stories)]
 
 
-def regroup(pairs: Pairs, story_ids: list[int], new_id: Callable[[], int]) -> list[Repair]:
-    """Group the items of these stories anew; the repairs that were made, in the order in which they were."""
+def _ties(pairs: Pairs, item_id: int, verdicts: Verdicts) -> Iterator[tuple[float, int, int]]:
+    """(less the probability, story, other story) of the pairs of one item that tie its story to another, or to itself."""
+    members = pairs.live.members
+    own = members[item_id]
+    for other_id in verdicts.same(item_id):
+        if other_id in members:
+            yield -1.0, own.story_id, members[other_id].story_id
+    for chance, other_id in pairs.neighbours(own.profile):
+        if evidence(chance, 1, len(members)) < LINK:
+            return
+        yield -chance, own.story_id, members[other_id].story_id
+
+
+def regroup(
+    pairs: Pairs, story_ids: list[int], new_id: Callable[[], int], verdicts: Verdicts, questions: Questions
+) -> list[Repair]:
+    """Group the items of these stories anew, as `verdicts` say; the repairs that were made, in the order in which they were.
+
+    What is in doubt goes into `questions`.
+    """
     live = pairs.live
     texts = sorted(
         i
@@ -64,12 +79,17 @@ def regroup(pairs: Pairs, story_ids: list[int], new_id: Callable[[], int]) -> li
         for i in live.stories[story_id].item_ids
         if live.members[i].reprint_of not in live.members
     )[:REGION_TEXTS]
+    questions.see(texts)
     if len(texts) < 2:  # noqa: PLR2004 - one text is one story
         return []
     profiles = [live.members[i].profile for i in texts]
     stories = np.array([live.members[i].story_id for i in texts])
-    together = attached(pairs.supported(_matrix(pairs, profiles), profiles), stories[:, None] == stories[None, :])
-    groups = grouped(together, group_evidences)
+    heard = verdicts.heard(pairs.supported(_matrix(pairs, profiles), profiles), texts)
+    together = attached(heard, stories[:, None] == stories[None, :])
+    doubts: list[Doubt] | None = [] if questions else None
+    groups = grouped(together, group_evidences, doubts)
+    if doubts is not None:
+        questions.ask(together, profiles, doubts, verdicts)
     return _lead_to(pairs, [[texts[row] for row in group] for group in groups], new_id)
 
 

@@ -1,6 +1,7 @@
 """A language model's server and a LibreTranslate, over real HTTP on loopback, with what goes wrong with such servers.
 
-It translates three invented articles from Latvian and Estonian, by a table; anything else is answered in its own words.
+It translates three invented articles from Latvian and Estonian, by a table; anything else is answered in its own words. Asked
+whether two items tell one event, it answers as `same` says.
 """
 
 import json
@@ -45,7 +46,7 @@ class ModelServer:
     """Answers POST /v1/chat/completions and POST /translate while the `with` block runs.
 
     `fault` is asked for each request (its number, from 1) and names what goes wrong: "429", "500", "401", "404",
-    "redirect", "half" (JSON cut off), "prose", "slow", "wrong language", "obeys" (does what an article orders), "invents",
+    "redirect", "half" (JSON cut off), "prose", "slow", "wrong language", "obeys" (does what an article orders; a judge then says no truth value), "invents",
     "another" (tells of something else),
     "no schema" (refuses response_format), "cut" (finish_reason length), "drop"; None answers well. `seen` holds the
     requests: path, headers, body.
@@ -54,6 +55,7 @@ class ModelServer:
     def __init__(self) -> None:
         self.fault: Callable[[int], str | None] = lambda _: None
         self.seen: list[tuple[str, dict[str, str], dict]] = []
+        self.same: Callable[[dict, dict], bool] = lambda _, __: True
         self.at_once = self.most_at_once = 0
         self.delay_s = 0.0
         self._lock = threading.Lock()
@@ -75,6 +77,11 @@ class ModelServer:
     def titles(self) -> list[str]:
         """Titles of the articles that were sent to the chat endpoint, in order."""
         return [json.loads(b["messages"][1]["content"])["article"]["title"] for p, _, b in self.seen if "chat" in p]
+
+    def pairs(self) -> list[set[str]]:
+        """Titles of the pairs that it was asked to judge, in order."""
+        asked = [json.loads(b["messages"][1]["content"]) for _, _, b in self.seen]
+        return [{one["first"]["title"], one["second"]["title"]} for one in asked if "first" in one]
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -121,7 +128,7 @@ class _Handler(BaseHTTPRequestHandler):
             case _ if self.path == "/translate":
                 self._send(200, {"translatedText": [_phrase(text) for text in body["q"]]})
             case _ if self.path == "/v1/chat/completions":
-                self._send(200, _chat(fault, body))
+                self._send(200, _chat(fault, body, self.owner.same))
             case _:
                 self._send(404, {"error": "no such path"})
 
@@ -140,8 +147,31 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(raw)
 
 
-def _chat(fault: str | None, body: dict) -> dict:
-    sent = json.loads(body["messages"][1]["content"])["article"]
+def _chat(fault: str | None, body: dict, same: Callable[[dict, dict], bool]) -> dict:
+    sent = json.loads(body["messages"][1]["content"])
+    content = _article(fault, sent["article"]) if "article" in sent else _verdict(fault, sent, same)
+    return {
+        "model": body["model"],
+        "choices": [
+            {
+                "message": {"role": "assistant", "content": content},
+                "finish_reason": "length" if fault == "cut" else "stop",
+            }
+        ],
+        "usage": {"prompt_tokens": 200, "completion_tokens": 100},
+    }
+
+
+def _verdict(fault: str | None, sent: dict, same: Callable[[dict, dict], bool]) -> str:
+    match fault:
+        case "prose":
+            return "Both seem to be about a fire."
+        case "obeys":
+            return json.dumps({"same_event": "HACKED BY THE HARBOUR"})
+    return json.dumps({"same_event": same(sent["first"], sent["second"])})
+
+
+def _article(fault: str | None, sent: dict) -> str:
     title, summary, paragraphs = _by_table(sent["title"]) or (sent["title"], sent["text"][:100], [sent["text"][:200]])
     match fault:
         case "wrong language":
@@ -162,16 +192,7 @@ def _chat(fault: str | None, body: dict) -> dict:
     content = json.dumps({"title": title, "summary": summary, "paragraphs": paragraphs}, ensure_ascii=False)
     if fault == "prose":
         content = f"Here is the translation: {title}"
-    return {
-        "model": body["model"],
-        "choices": [
-            {
-                "message": {"role": "assistant", "content": content},
-                "finish_reason": "length" if fault == "cut" else "stop",
-            }
-        ],
-        "usage": {"prompt_tokens": 200, "completion_tokens": 100},
-    }
+    return content
 
 
 def _by_table(title: str) -> tuple[str, str, list[str]] | None:

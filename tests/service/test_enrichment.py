@@ -502,7 +502,7 @@ def test_an_endpoint_that_is_down_is_left_alone_and_made_up_for(desk, server, ca
         assert not run(5).any
         assert len(server.seen) == 1
         server.fault = lambda _: None
-        run.work._translating._breaker._until = 0.0  # the pause is over, by the monotonic clock
+        run.work._translating._dealings._breaker._until = 0.0  # the pause is over, by the monotonic clock
         counts = run(70)
     assert counts.translations == 2
     events = [r.event for r in caplog.records if hasattr(r, "event")]
@@ -515,7 +515,7 @@ def test_a_429_holds_as_long_as_it_says(desk, server):
     server.fault = lambda _: "429"
     with enriching(desk, config(server)) as run:
         run()
-        breaker = run.work._translating._breaker
+        breaker = run.work._translating._dealings._breaker
     assert breaker.calls(breaker._until - 0.1, 4) == 0
     assert breaker.calls(breaker._until, 4) == 1
 
