@@ -171,7 +171,7 @@ class Stored:
 def test_a_restart_at_any_point_changes_nothing():
     """With a judge that answers after every pass, repairs and doubts are equal to the last digit when the clusterer is rebuilt in between."""
     items, gold = stream("stories_b")
-    items, label = items[:80], {one.item_id: gold[n] for n, one in enumerate(items[:80])}
+    items, label = items[:50], {one.item_id: gold[n] for n, one in enumerate(items[:50])}
 
     def play(restarts):
         clusterer, placed, rows, verdicts, log = Clusterer(Stories()), {}, [], [], []
@@ -194,5 +194,5 @@ def test_a_restart_at_any_point_changes_nothing():
         return log, placed, verdicts
 
     through = play(restarts=False)
-    assert len(through[2]) > 10
+    assert len(through[2]) > 5
     assert play(restarts=True) == through
