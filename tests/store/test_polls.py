@@ -333,7 +333,7 @@ def test_a_poll_is_all_or_nothing(writer, desk, monkeypatch):
     assert writer.feed(DIENA).state.etag is None
     tables = ("items", "sightings", "polls", "to_cluster")
     assert [writer.value(f"SELECT count(*) FROM {t}") for t in tables] == [0] * 4  # noqa: S608  names of our own
-    assert desk.poll(DIENA, make_item(1, "One")).new == 1
+    assert desk.poll(DIENA, make_item(1, "One")).new == (1,)
 
 
 def test_a_withdrawn_item_is_marked_once(writer, desk):
@@ -356,5 +356,5 @@ def test_edited_item_that_is_gone(writer, desk):
     """An edit of an item that is not there (pruned in the same moment) stores nothing and does no harm."""
     desk.poll(DIENA, make_item(1, "One"))
     writer.prune([1], now=NOW)
-    assert desk.poll(DIENA, EditedItem(1, make_item(1, "Other"), ("title",))).edited == 0
+    assert desk.poll(DIENA, EditedItem(1, make_item(1, "Other"), ("title",))).edited == ()
     assert writer.value("SELECT title FROM items") == ""

@@ -262,7 +262,7 @@ def test_threads_take_turns(told):
 
     def poll(n):
         url = (DIENA, PAEV, DAILY, YOMI)[n % 4]
-        return Desk(writer).poll(url, *(make_item(f"{n}-{k}", f"Item {n} {k}") for k in range(3))).new
+        return len(Desk(writer).poll(url, *(make_item(f"{n}-{k}", f"Item {n} {k}") for k in range(3))).new)
 
     with ThreadPoolExecutor(4) as pool:
         polled = [pool.submit(poll, n) for n in range(24)]
