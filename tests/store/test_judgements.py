@@ -138,3 +138,6 @@ def test_verdicts_are_kept_for_forty_days(told):
     assert len(told.writer.verdicts(NOW)) == 1
     maintain(told.writer, retention, now=NOW + timedelta(days=41))
     assert told.writer.verdicts(NOW) == []
+    doubt(told.writer, (1, 3, 0.9))
+    said(told.writer, same=True)
+    assert told.writer.verdicts(NOW)[0].verdict_id == 2  # a pass hears of what is above the last number it knows

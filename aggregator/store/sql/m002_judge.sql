@@ -17,7 +17,7 @@ CREATE INDEX to_judge_due ON to_judge (stake DESC);    -- what is next
 CREATE TABLE judgements (
   -- The log of what a judge was asked, one row a pair and answer; kept as long as polls, forty days at least, for repair passes go
   -- by it. Budgets are counted here.
-  judgement_id INTEGER PRIMARY KEY,                                       -- grows with time
+  judgement_id INTEGER PRIMARY KEY AUTOINCREMENT,                         -- grows with time; no number is used twice, for passes go by what is new
   at TEXT NOT NULL,                                                       -- when
   item_id INTEGER NOT NULL REFERENCES items(item_id) ON DELETE CASCADE,   -- the lower id of the two
   other_id INTEGER NOT NULL REFERENCES items(item_id) ON DELETE CASCADE,  -- the higher
