@@ -33,7 +33,8 @@ from aggregator.service.pages import PageFailed, Pages
 from aggregator.service.serial import Serial
 from aggregator.service.translating import Translating
 from aggregator.store.enrichment import Call, MadeTexts
-from aggregator.store.texts import StoredText, StoryTexts, Wanted
+from aggregator.store.following import Wanted
+from aggregator.store.texts import StoredText, StoryTexts
 from aggregator.store.writer import Writer
 
 __all__ = ["Enrichment", "EnrichmentCounts"]

@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
@@ -10,7 +10,16 @@ from urllib.parse import quote
 
 from aggregator.errors import StoreDamagedError, StoreError
 
-__all__ = ["APPLICATION_ID", "BUSY_TIMEOUT_S", "Store", "close_keeping_log", "connect", "explained", "marks"]
+__all__ = [
+    "APPLICATION_ID",
+    "BUSY_TIMEOUT_S",
+    "Store",
+    "close_keeping_log",
+    "connect",
+    "explained",
+    "marks",
+    "remember",
+]
 
 APPLICATION_ID = 0x41474752  # "AGGR", in the file's header: what tells it from other programs' databases
 
@@ -67,6 +76,13 @@ def marks(values: Sequence[Any]) -> str:
     return ",".join("?" * len(values))
 
 
+def remember(db: sqlite3.Connection, states: Mapping[str, bytes]) -> None:
+    """Store what parts of the program remember, by name; inside a transaction. `Store.load_state` reads it."""
+    db.executemany(
+        "INSERT INTO state VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", list(states.items())
+    )
+
+
 class Store:
     """A connection to the file at `path`, for any thread: calls wait for one another. Every error is a StoreError."""
 
@@ -118,6 +134,16 @@ class Store:
         """A fact about the file, or None."""
         value: str | None = self.value("SELECT value FROM meta WHERE key = ?", (key,))
         return value
+
+    def load_state(self, name: str) -> bytes | None:
+        """What `save_state` stored under this name, or None."""
+        value: bytes | None = self.value("SELECT value FROM state WHERE name = ?", (name,))
+        return value
+
+    def save_state(self, name: str, value: bytes) -> None:
+        """Store what a part of the program remembers between two runs."""
+        with self.transaction() as db:
+            remember(db, {name: value})
 
     def checkpoint(self, *, truncate: bool = False) -> None:
         """Bring the write-ahead log into the file as far as readers let it; `truncate`: empty it when they do."""

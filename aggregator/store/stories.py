@@ -12,7 +12,7 @@ from typing import Any
 
 from aggregator.models import Assignment, Doubts, Merge, Move, Repair, Split, StoryItem, Vector, iso
 from aggregator.store.changes import put_change
-from aggregator.store.connection import Store, connect, explained
+from aggregator.store.connection import Store, connect, explained, remember
 from aggregator.store.doubts import put_doubts, void_verdicts
 from aggregator.store.names import flag
 from aggregator.store.values import blob_of, story_item_of
@@ -142,19 +142,7 @@ class Stories(Store):
         last: int = self.value("SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'stories'), 0)")
         return last + 1
 
-    # --- what the clusterer remembers -----------------------------------------------------------------------------
-
-    def load_state(self, name: str) -> bytes | None:
-        """What `save_state` stored under this name, or None."""
-        value: bytes | None = self.value("SELECT value FROM state WHERE name = ?", (name,))
-        return value
-
-    def save_state(self, name: str, value: bytes) -> None:
-        """Store what a part of the program remembers between two runs."""
-        with self.transaction() as db:
-            _put_states(db, {name: value})
-
-    # --- what it decides ------------------------------------------------------------------------------------------
+    # --- what the clusterer decides ---------------------------------------------------------------------------------
 
     def apply_assignments(
         self,
@@ -182,7 +170,7 @@ class Stories(Store):
             for item_id in done:
                 self._settle(db, item_id)
             self._refresh_all(db, touched, leads or {}, now)
-            _put_states(db, states or {})
+            remember(db, states or {})
             if doubts is not None:
                 put_doubts(db, doubts, now)
 
@@ -347,10 +335,4 @@ def _ensure_story(db: sqlite3.Connection, story_id: int, now: datetime) -> None:
     db.execute(
         "INSERT OR IGNORE INTO stories (story_id, created_at, updated_at) VALUES (?, ?, ?)",
         (story_id, iso(now), iso(now)),
-    )
-
-
-def _put_states(db: sqlite3.Connection, states: Mapping[str, bytes]) -> None:
-    db.executemany(
-        "INSERT INTO state VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", list(states.items())
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from aggregator.models import iso
 from aggregator.store.changes import put_change
+from aggregator.store.connection import remember
 from aggregator.store.reader import Reader, Row
 from aggregator.store.writer import Writer
 
@@ -129,7 +130,4 @@ def record_alerts(
     with writer.transaction() as db:
         for feed_id, detail in rows:
             put_change(db, "alert", now, feed_id=feed_id, detail=detail)
-        db.execute(
-            "INSERT INTO state VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-            (_STATE, json.dumps(after).encode()),
-        )
+        remember(db, {_STATE: json.dumps(after).encode()})

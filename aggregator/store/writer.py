@@ -12,13 +12,13 @@ from aggregator.models import iso
 from aggregator.store.backups import backup_directory, newest_good_backup
 from aggregator.store.checkpoints import Checkpointer
 from aggregator.store.connection import APPLICATION_ID, BUSY_TIMEOUT_S, close_keeping_log, connect, explained
+from aggregator.store.following import Following
 from aggregator.store.fulltext import tune_indexes
 from aggregator.store.judgements import Judgements
 from aggregator.store.locking import FILE_MODE, DaemonLock
 from aggregator.store.migrations import SCHEMA_VERSION, migrate, newer_than_code
 from aggregator.store.names import country_names, flag, language_name, locale_of
 from aggregator.store.polls import Polls
-from aggregator.store.texts import Texts
 
 __all__ = ["Writer", "open_writer"]
 
@@ -28,7 +28,7 @@ _OLDEST_SQLITE = (3, 37, 0)  # the first with STRICT tables
 _LOG_BYTES = 64_000_000  # what is left of the log on the disk after a checkpoint
 
 
-class Writer(Polls, Texts, Judgements):
+class Writer(Polls, Following, Judgements):
     """All that changes the file. From any thread: calls wait for one another. Every error is a StoreError."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path, lock: DaemonLock | None) -> None:

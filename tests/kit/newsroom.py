@@ -24,7 +24,8 @@ from aggregator.models import (
     PollRecord,
 )  # fmt: skip
 from aggregator.store.enrichment import MadeTexts
-from aggregator.store.texts import StoryTexts, Wanted
+from aggregator.store.following import Wanted
+from aggregator.store.texts import StoryTexts
 from aggregator.store.writer import open_writer
 
 __all__ = [

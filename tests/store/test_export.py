@@ -10,8 +10,8 @@ import pytest
 from aggregator.errors import UsageError
 from aggregator.store.enrichment import MadeTexts
 from aggregator.store.export import export_items, export_stories
+from aggregator.store.following import Wanted
 from aggregator.store.reader import open_reader
-from aggregator.store.texts import Wanted
 
 from .conftest import NOW, SPECS, make_item
 
