@@ -3,7 +3,7 @@
 from typing import Final
 
 from aggregator.cleaning import plain_line
-from aggregator.store.reader import Row
+from aggregator.store.readonly import Row
 
 __all__ = ["LIKENESSES", "in_words"]
 

@@ -11,7 +11,8 @@ from aggregator.errors import UsageError
 from aggregator.models import iso
 from aggregator.store.formats import atom, json_feed
 from aggregator.store.parquet import write_parquet
-from aggregator.store.reader import Reader, Row
+from aggregator.store.reader import Reader
+from aggregator.store.readonly import Row
 
 __all__ = ["FORMATS", "ITEM_FORMATS", "export_items", "export_stories"]
 

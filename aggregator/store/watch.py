@@ -9,7 +9,8 @@ from typing import Any
 from aggregator.models import iso
 from aggregator.store.changes import put_change
 from aggregator.store.connection import remember
-from aggregator.store.reader import Reader, Row
+from aggregator.store.reader import Reader
+from aggregator.store.readonly import Row
 from aggregator.store.writer import Writer
 
 __all__ = ["Condition", "conditions", "figures", "load_alerts", "record_alerts"]
