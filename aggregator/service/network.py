@@ -27,7 +27,7 @@ class NetworkWatch:
     """
 
     def __init__(self, hosts: int = 8) -> None:
-        self._enough = hosts
+        self.enough = hosts
         self._silent: dict[str, dict[int, FeedState]] = {}  # by host: its feeds' states from before their failed polls
         self.offline = False
 
@@ -38,9 +38,12 @@ class NetworkWatch:
         return was
 
     def silent(self, feed: DueFeed, hosts_in_all: int) -> bool:
-        """A host gave no answer to the poll of `feed`. True when with this one an outage begins."""
+        """A host gave no answer to the poll of `feed`. True when with this one an outage begins.
+
+        `hosts_in_all` are those of the catalogue; it need not be counted further than `enough`.
+        """
         self._silent.setdefault(feed.state.host, {})[feed.state.feed_id] = feed.state
-        if self.offline or len(self._silent) < max(2, min(self._enough, hosts_in_all)):
+        if self.offline or len(self._silent) < max(2, min(self.enough, hosts_in_all)):
             return False
         self.offline = True
         return True

@@ -93,7 +93,7 @@ class Poller:
         self._clock = clock
         self._jitter = jitter
 
-    async def poll(self, feed: DueFeed, hosts_in_all: int) -> PollOutcome:
+    async def poll(self, feed: DueFeed) -> PollOutcome:
         """Poll one feed and store what came of it. An error of ours is logged and stored as the feed's failure.
 
         Raises StoreError when the database cannot take it.
@@ -110,7 +110,8 @@ class Poller:
             return await self._rest(feed, result, answer.now)
         began = ended = False
         if self._network.no_answer(result):
-            began = self._network.silent(feed, hosts_in_all)
+            in_all = await self._store(self._writer.host_count, self._network.enough)
+            began = self._network.silent(feed, in_all)
         elif not (isinstance(result, Failed) and result.status is None):
             ended = self._network.answered()
         outcome = await self._store(self._record, feed, answer)

@@ -100,7 +100,6 @@ class PollRounds:
         self._clock = clock
         self._listener = listener
         self._under_way: dict[asyncio.Task[PollOutcome], DueFeed] = {}
-        self._hosts = 0  # in the catalogue
         self._refusals = 0
         self._quiet_until = 0.0
         self._next_probe = 0.0
@@ -112,7 +111,6 @@ class PollRounds:
         """
         began = time.monotonic()
         counts = RoundCounts()
-        self._hosts = await self._store(lambda: self._writer.host_count)
         while not self.draining:
             self.last_progress = time.monotonic()
             if self.last_progress - began > _LONGEST_ROUND_S:
@@ -187,7 +185,7 @@ class PollRounds:
         return len(due)
 
     def _start(self, feed: DueFeed) -> None:
-        task = asyncio.create_task(self.poller.poll(feed, self._hosts), name=f"poll {feed.spec.url}")
+        task = asyncio.create_task(self.poller.poll(feed), name=f"poll {feed.spec.url}")
         self._under_way[task] = feed
 
     async def _finished(self, timeout_s: float | None) -> list[PollOutcome]:

@@ -49,7 +49,6 @@ class Catalogue(Timetable):
         A feed that left the catalogue is kept with its items and not polled; one that comes back goes on where it was.
         The first polls of one host's feeds are spread over up to three minutes.
         """
-        self._hosts = None
         with self.transaction() as db:
             known = {row["url"]: row for row in db.execute(_KNOWN)}
             first = _FirstPolls(specs, known, now)
@@ -82,7 +81,6 @@ class Catalogue(Timetable):
             raise UsageError(
                 f"{spec.url}: not a URL that can be fetched; it must begin with https:// or http:// and name a host"
             )
-        self._hosts = None
         with self.transaction() as db:
             row = db.execute(_KNOWN + " WHERE f.url = ?", (spec.url,)).fetchone()
             if row is not None and not row["removed_at"]:

@@ -126,6 +126,39 @@ def test_dns_down_for_an_hour_blames_no_feed(tmp_path, monkeypatch):
         asyncio.run(main(publisher))
 
 
+def test_a_few_dead_hosts_are_no_outage_for_a_run_of_poll(tmp_path):
+    """`aggregator poll` asks all that is due, though the first three answers of many hosts are that a name does not resolve."""
+    feeds, dead = 12, 3
+    now = datetime.now(UTC).replace(microsecond=0)
+
+    async def resolve(host, _port):
+        number = int(host.partition("-")[2].partition(".")[0])
+        if number < dead:
+            raise Refused(FailureReason.DNS, f"{host} has no address")
+        await asyncio.sleep(0.5)
+        return [f"127.1.0.{number + 1}"]
+
+    async def main(publisher):
+        specs = [
+            FeedSpec(publisher.url(n).replace(f"127.1.0.{n + 1}", f"outlet-{n}.test"), f"Outlet {n}", "LV", "en")
+            for n in range(feeds)
+        ]
+        config = _offline_config()
+        writer = open_writer(tmp_path / "a.db", now=now)
+        writer.sync_feeds(specs, now=now)
+        async with Runtime(config, writer=writer, embedder=None, clock=lambda: now) as runtime:
+            poller = runtime.rounds.poller
+            await poller.fetcher.aclose()
+            poller.fetcher = Fetcher(config.fetching, version="test", resolver=resolve)
+            counts = await runtime.rounds.run_all_due()
+            assert str(counts).endswith(f"{dead} failed ({dead} dns)")
+            assert (counts.polled, counts.new) == (feeds, (feeds - dead) * 5)
+            assert writer.value("SELECT sum(failures) FROM feed_state") == dead
+
+    with Publisher(feeds) as publisher:
+        asyncio.run(main(publisher))
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_network_is_gone_and_comes_back(tmp_path):
