@@ -28,6 +28,8 @@ def in_words(why: Row) -> str:
         told.append(
             f"{why['similarity']:.0%} sure of story s{why['story_id']}; most like item {why['nearest_item_id']}{_named(why)}"
         )
+    elif why.get("template"):
+        told.append("it began the story: its outlet prints such a title every day, with other figures")
     elif why.get("candidates") == 0:
         told.append("it began the story: nothing like it was live")
     else:

@@ -108,9 +108,9 @@ class Clusterer:
             is_new_story=not joins,
             similarity=round(likelihood(best.evidence), 4) if best is not None and joins else 1.0,
             nearest_item_id=best.nearest_item_id if best is not None and joins else None,
-            reasons=_reasons(best),
+            reasons={**_reasons(best), **({"template": 1} if self._pairs.is_template(new) else {})},
         )
-        self._enter(Member(new, story_id))
+        self._dirty.update(self._enter(Member(new, story_id)))
         self._dirty.add(item.item_id)
         return assignment
 
@@ -122,7 +122,7 @@ class Clusterer:
         self._live.take(item.item_id)
         self._pairs.leave(member.profile)
         new = profile(item)
-        self._enter(Member(new, member.story_id, member.reprint_of))
+        self._dirty.update(self._enter(Member(new, member.story_id, member.reprint_of)))
         self._dirty.add(item.item_id)
         edited = not _same_text(member.profile, new)
         if edited:
@@ -243,9 +243,10 @@ class Clusterer:
         self._heard = max([self._heard, *(one.verdict_id for one in known)])
         return known
 
-    def _enter(self, member: Member) -> None:
+    def _enter(self, member: Member) -> list[int]:
+        """Take an item in; those that are known as templates since have to be looked at again."""
         self._live.put(member)
-        self._pairs.enter(member.profile)
+        return self._pairs.enter(member.profile)
 
     def _forget(self) -> None:
         for story in [s for s in self._live.stories.values() if s.last < self._cutoff]:
@@ -266,7 +267,7 @@ class Clusterer:
     def _join_original(self, new: Profile, original: int) -> Assignment:
         """Put a reprint where its original is."""
         story_id = self._live.members[original].story_id
-        self._enter(Member(new, story_id, original))
+        self._dirty.update(self._enter(Member(new, story_id, original)))
         return Assignment(
             new.item_id,
             story_id,

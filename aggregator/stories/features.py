@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from aggregator.cleaning import match_summary, match_title
 from aggregator.models import StoryItem
+from aggregator.stories.frames import frame_of
 from aggregator.stories.gazetteer import Gazetteer, Place
 from aggregator.stories.names import Word, name_stems, skeleton, words_of
 from aggregator.stories.numbers import Figures, figures_in
@@ -63,6 +64,7 @@ class Profile:
     packed_bounds: bytes = field(repr=False)  # uint16, see `bounds`
     packed_points: bytes = field(repr=False)  # float32, see `points`
     packed_vector: bytes | None = field(repr=False)  # see `pack_vector`
+    frame: bytes = field(default=b"", repr=False)  # of the title, see frames.py; empty for most
 
     @property
     def ids(self) -> Ids:
@@ -137,6 +139,7 @@ def profile(item: StoryItem, projection: Projection | None = None) -> Profile:
         hours=item.at.timestamp() / 3600,
         words=len(words),
         abroad=bool(countries),
+        frame=frame_of(title, language, item.outlet_id),
         packed_ids=ids,
         packed_bounds=bounds,
         packed_points=_points(places),

@@ -12,15 +12,18 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Final
 
-from aggregator.stories.names import UNSPACED, fold
+from aggregator.stories.names import CACHED, UNSPACED, fold
 
-__all__ = ["Figures", "figures_in", "numbers_in"]
+__all__ = ["Figures", "figures_in", "numbers_in", "slots_in"]
 
 _GROUPS: Final = "[.,'\u2019\u00a0\u202f ]"
 _NUMBER: Final = re.compile(rf"\d+(?:{_GROUPS}\d+)*")
 _GROUPED: Final = re.compile(rf"\d{{1,3}}(?:({_GROUPS})\d{{3}})(?:\1\d{{3}})*")
 _TOKEN: Final = re.compile(rf"(?P<clock>\d{{1,2}}:\d{{2}}(?!\d))|(?P<number>{_NUMBER.pattern})|(?P<word>[^\W\d_]+)")
 _EAST_ASIAN: Final = re.compile("(\\d{1,2})\\s*[月\uc6d4]\\s*(\\d{1,2})\\s*[日\uc77c号號]")
+_DAY_MARK: Final = "\x01"
+_INFLECTED: Final = 5  # letters of a weekday's name from which on it is known with another ending …
+_ENDING: Final = 3  # … of at most so many letters more
 _YEARS: Final = range(1900, 2100)
 _MONTH_DAYS: Final = 31
 
@@ -69,6 +72,55 @@ def figures_in(text: str, language: str) -> Figures:
         elif token not in _YEARS:
             values.append(token)
     return Figures(tuple(values), tuple(days))
+
+
+def slots_in(text: str, language: str) -> list[str | tuple[str, float]]:
+    """The words of `text`, folded, and between them what changes from day to day, as a kind and a value.
+
+    ("#", number, in digits or words), ("day", day of a month; the month is left out) and ("week", day of the week, 0 is Monday).
+    """
+    words = _table().get(language, {})
+    counted, months = words.get("counted", {}), words.get("months", {})
+    text = _EAST_ASIAN.sub(lambda m: f" {_DAY_MARK}{m[2]} ", _ascii_digits(text))
+    matches = list(_TOKEN.finditer(text))
+    folded = [fold(m["word"]) if m["word"] else "" for m in matches]
+    slots: list[str | tuple[str, float]] = []
+    for at, match in enumerate(matches):
+        if match["clock"]:
+            slots.append(":")
+        elif match["number"]:
+            values = _values(match["number"])
+            beside = {folded[at - 1] if at else "", folded[at + 1] if at + 1 < len(folded) else ""}
+            dated = len(values) == 1 and 1 <= values[0] <= _MONTH_DAYS
+            marked = text[match.start() - 1 : match.start()] == _DAY_MARK
+            slots += [
+                ("day" if dated and (marked or not beside.isdisjoint(months)) else "#", value) for value in values
+            ]
+        elif (day := _weekday(match["word"], folded[at], folded[at - 1] if at else "", language)) is not None:
+            slots.append(("week", float(day)))
+        elif folded[at] in counted:
+            slots.append(("#", float(counted[folded[at]])))
+        elif folded[at] not in months:
+            slots.append(folded[at])
+    return slots
+
+
+@lru_cache(maxsize=CACHED)
+def _weekday(word: str, folded: str, before: str, language: str) -> int | None:
+    """The day of the week that a word names, inflected or not; in Hebrew and Vietnamese its name has two words."""
+    names = _table().get(language, {}).get("weekdays", {})
+    if UNSPACED.match(word):
+        return next((day for name, day in names.items() if name in word), None)
+    if folded in names or before + folded in names:
+        return names.get(folded, names.get(before + folded))
+    return next(
+        (
+            day
+            for name, day in names.items()
+            if len(name) >= _INFLECTED and folded.startswith(name[:-1]) and len(folded) <= len(name) + _ENDING
+        ),
+        None,
+    )
 
 
 def _scale(word: str, scales: dict[str, int]) -> int:

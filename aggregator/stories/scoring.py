@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from aggregator.stories.candidates import Candidates
 from aggregator.stories.features import Profile
+from aggregator.stories.frames import APART_H, Frames, same_frame
 from aggregator.stories.joining import evidence
 from aggregator.stories.live import Live
 from aggregator.stories.model import PairModel
@@ -18,6 +19,9 @@ __all__ = ["Fit", "Pairs"]
 
 WORTH_A_LOOK: Final = -2.0  # log-odds: a story none of whose candidates has more evidence than this is not looked at
 STORIES_LOOKED_AT: Final = 8
+FOLLOWS: Final = (
+    0.9  # the least probability of two items of one outlet within a day whose titles differ in figures alone
+)
 MEMBERS_ASKED: Final = 24  # of a longer story, the members nearest in time speak for it
 
 
@@ -44,18 +48,21 @@ class Pairs:
         self.live = Live()
         self.stats = Statistics()
         self.index = Candidates()
+        self.frames = Frames()
         self._model = model
         self._window = window_hours
 
-    def enter(self, profile: Profile) -> None:
-        """Count and index an item."""
+    def enter(self, profile: Profile) -> list[int]:
+        """Count and index an item; the items that are known as templates since."""
         self.stats.add(profile)
         self.index.add(profile)
+        return self.frames.add(profile.item_id, profile.hours, profile.frame)
 
     def leave(self, profile: Profile) -> None:
         """Undo `enter`."""
         self.stats.remove(profile)
         self.index.remove(profile)
+        self.frames.remove(profile.item_id, profile.hours, profile.frame)
 
     def probabilities(self, profile: Profile, others: Sequence[Profile]) -> NDArray[np.float64]:
         """The probability for each of `others` that it tells the same event; 0 beyond the window of time."""
@@ -64,7 +71,28 @@ class Pairs:
     def _judged(self, profile: Profile, others: Sequence[Profile]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         chances, features = self._model.judged(profile, others, self.stats)
         apart = np.array([abs(other.hours - profile.hours) for other in others])
-        return np.where(apart <= self._window, chances, 0.0), features
+        return self._framed(profile, others, np.where(apart <= self._window, chances, 0.0)), features
+
+    def is_template(self, profile: Profile) -> bool:
+        """Whether an item is one of many with its title's frame, see frames.py."""
+        return self.frames.is_template(profile.frame)
+
+    def _framed(self, profile: Profile, others: Sequence[Profile], chances: NDArray[np.float64]) -> NDArray[np.float64]:
+        """`chances` with what the frames of titles say.
+
+        A template tells no other item's event. Titles of one outlet that differ in figures alone, within a day, tell one event
+        as long as they are no template's.
+        """
+        if self.is_template(profile):
+            return np.zeros(len(others))
+        for row, other in enumerate(others):
+            if not other.frame:
+                continue
+            if self.is_template(other):
+                chances[row] = 0.0
+            elif same_frame(profile.frame, other.frame) and abs(other.hours - profile.hours) < APART_H:
+                chances[row] = max(chances[row], FOLLOWS)
+        return chances
 
     def supported(self, together: NDArray[np.float64], members: Sequence[Profile]) -> NDArray[np.float64]:
         """The probabilities of a region's pairs once third items have been heard, see support.py; 0 beyond the window still."""
@@ -77,6 +105,8 @@ class Pairs:
         return [(chance, item_id) for chance, item_id, _ in self._near(profile)]
 
     def _near(self, profile: Profile) -> list[tuple[float, int, NDArray[np.float64]]]:
+        if self.is_template(profile):
+            return []
         ids = self.index.find(profile)
         chances, features = self._judged(profile, [self.live.members[i].profile for i in ids])
         found = zip(chances.tolist(), ids, features, strict=True)

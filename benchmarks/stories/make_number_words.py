@@ -1,16 +1,16 @@
-"""Make aggregator/stories/number_words.json: {language: {folded word: value}}, and month names.
+"""Make aggregator/stories/number_words.json: {language: {folded word: value}}, and names of months and weekdays.
 
     make_number_words.py
 
 Needs `pip install num2words` (LGPL; only its output for 2-20 and the tens is kept). Thousand, million and so on come
-from Unicode CLDR's long compact decimal formats, months from its calendars, both through Babel.
+from Unicode CLDR's long compact decimal formats, months and weekdays from its calendars, both through Babel.
 """
 
 import json
 import re
 from pathlib import Path
 
-from babel import Locale
+from babel import Locale, localedata
 from babel.localedata import locale_identifiers
 from num2words import CONVERTER_CLASSES, num2words  # type: ignore[import-not-found] # only this script needs it
 
@@ -60,6 +60,18 @@ def months(locale: Locale) -> dict[str, int]:
     return words
 
 
+def weekdays(locale: Locale) -> dict[str, int]:
+    """0 is Monday. Names in scripts without spaces stay as they are: they are sought inside a run."""
+    words: dict[str, int] = {}
+    for context in ("format", "stand-alone"):
+        for number, name in locale.days[context].get("wide", {}).items():
+            text = re.sub("-feira$", "", str(name))  # Portuguese leaves it out as often as not
+            key = text if UNSPACED.fullmatch(text) else fold(text)
+            if len(key) > 2:
+                words[key] = number
+    return words
+
+
 def main() -> None:
     table: dict[str, dict[str, dict[str, int]]] = {}
     for code in CONVERTER_CLASSES:
@@ -67,12 +79,15 @@ def main() -> None:
             table.setdefault(LANGUAGES.get(code, code), {})["counted"] = counted(code)
     for tag in locale_identifiers():
         if "_" not in tag and len(tag) == 2:
+            localedata._cache.clear()  # noqa: SLF001 - Babel 2.18 lets names leak into the locales loaded next
             locale = Locale.parse(tag)
             entry = table.setdefault(tag, {})
             if found := scales(locale):
                 entry["scales"] = found
             if names := months(locale):
                 entry["months"] = names
+            if names := weekdays(locale):
+                entry["weekdays"] = names
     FILE.write_text(json.dumps(table, sort_keys=True, separators=(",", ":")) + "\n", encoding="utf-8")
     print(len(table), "languages,", FILE.stat().st_size, "bytes")
 

@@ -106,6 +106,11 @@ def test_every_reason_of_the_pair_model_has_a_word():
         ), name
 
 
+def test_a_template_is_told():
+    """An item that is alone because its outlet prints such a title every day says so."""
+    assert "such a title every day" in in_words({"similarity": 1.0, "story_id": 1, "candidates": 0, "template": 1})
+
+
 def test_why_an_item_is_in_its_story(news):
     """`show --why` tells what spoke for the item's story."""
     story = news.load("stories", "--since", "7d", "--limit", "1")[0]

@@ -16,7 +16,7 @@ from aggregator.embedding import item_vectors, open_embedder, vectors_name
 from aggregator.stories.evaluate import evaluate, read_labelled
 
 DATA = Path(__file__).parent / "data"
-SETS = ("stories_a", "stories_b", "stories_c", "stories_d", "stories_e", "stories_f")
+SETS = ("stories_a", "stories_b", "stories_c", "stories_d", "stories_e", "stories_f", "unseen_templates")
 RUNS = [*((name, "full") for name in SETS), ("stories_a", "lexical"), ("stories_b", "lexical")]  # a minute in all
 PINNED = json.loads((Path(__file__).parent / "floors.json").read_text(encoding="utf-8"))
 
