@@ -5,7 +5,6 @@ No model is asked here. Whoever does takes from `waiting`, stores the text with 
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -24,10 +23,6 @@ _BODY = """
 INSERT INTO bodies (item_id, body, body_html, origin, model, made_at) VALUES (?, ?, ?, 'page', ?, ?)
 ON CONFLICT DO UPDATE SET body = excluded.body, body_html = excluded.body_html, origin = 'page', model = excluded.model,
                           made_at = excluded.made_at
-"""
-_ENQUEUE = """
-INSERT INTO to_enrich (task, subject_id, language, priority, not_before) VALUES (?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET priority = max(priority, excluded.priority)
 """
 _WAITING = """
 SELECT subject_id, language, attempts FROM to_enrich WHERE task = ? AND given_up = 0 AND not_before <= ?
@@ -64,9 +59,9 @@ class MadeTexts:
     title: str
     summary: str
     origin: Literal["extractive", "machine", "outlet", "person"]
-    body: str = ""  # not for stories
+    body: str = ""
     model: str = ""
-    source_hash: str = ""  # of the texts it was made from; not for stories
+    source_hash: str = ""  # of the texts it was made from
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +114,6 @@ class PageText:
 class Enrichment(Catalogue, Stories):
     """Texts beside the outlets' own."""
 
-    def save_page_body(self, item_id: int, page: PageText, *, now: datetime) -> bool:
-        """Store an article's text as its page has it, findable from then on. False for an item that is gone.
-
-        An item that has hardly a summary waits for a story again: now there is more to recognise it by.
-        """
-        with self.transaction() as db:
-            return self._put_page(db, item_id, page, now)
-
     def save_item_texts(self, item_id: int, texts: MadeTexts, *, now: datetime) -> bool:
         """Store texts that were made for an item, over earlier ones of that language; it waits for them no longer.
 
@@ -135,27 +122,6 @@ class Enrichment(Catalogue, Stories):
         with self.transaction() as db:
             db.execute(_DONE, ("item", item_id, texts.language))
             return self._put_item_texts(db, item_id, texts, now)
-
-    def save_story_texts(self, story_id: int, texts: MadeTexts, item_ids: Sequence[int], *, now: datetime) -> bool:
-        """Store a title and a summary that were made for a story from these items. False for one that ended."""
-        with self.transaction() as db:
-            stored = db.execute(
-                "INSERT OR REPLACE INTO story_texts SELECT story_id, ?, ?, ?, ?, ?, ?, ? FROM stories "
-                "WHERE story_id = ? AND merged_into IS NULL",
-                (self.ensure_language(db, texts.language), texts.title, texts.summary, texts.origin, texts.model,
-                 json.dumps(list(item_ids)), iso(now), story_id),
-            ).rowcount  # fmt: skip
-            if stored:
-                detail = {"language": texts.language, "texts": [n for n in ("title", "summary") if getattr(texts, n)]}
-                put_change(db, "enriched", now, story_id=story_id, detail=detail)
-        return bool(stored)
-
-    def enqueue(
-        self, task: Task, subject_ids: Iterable[int], *, language: str = "", priority: int = 0, now: datetime
-    ) -> None:
-        """Have something made; what waits already stays, with the higher priority of both."""
-        with self.transaction() as db:
-            db.executemany(_ENQUEUE, [(task, n, language, priority, iso(now)) for n in subject_ids])
 
     def waiting(self, task: Task, limit: int, *, now: datetime) -> list[Waiting]:
         """What is to be made next: of the highest priority, the newest first. It stays until `record_call`."""
@@ -167,7 +133,8 @@ class Enrichment(Catalogue, Stories):
         """Log a call and store what it brought, if anything, in one transaction.
 
         What was made, or is given up, waits no longer; what failed waits until `retry_at`. What was given up is remembered,
-        so that `enqueue` does not bring it back.
+        so that it is not put in the line again. An item that has hardly a summary waits for a story again when it gets the
+        text of its page: there is more to recognise it by.
         """
         with self.transaction() as db:
             if page is not None:
@@ -194,12 +161,12 @@ class Enrichment(Catalogue, Stories):
 
     # --- rows -----------------------------------------------------------------------------------------------------
 
-    def _put_page(self, db: sqlite3.Connection, item_id: int, page: PageText, now: datetime) -> bool:
+    def _put_page(self, db: sqlite3.Connection, item_id: int, page: PageText, now: datetime) -> None:
         row = db.execute(
             "SELECT title, summary FROM items WHERE item_id = ? AND pruned_at IS NULL", (item_id,)
         ).fetchone()
         if row is None:
-            return False
+            return
         index = IndexChanges()
         index.remove(db, item_id)
         index.put(item_id, row["title"], row["summary"], page.body)
@@ -211,7 +178,6 @@ class Enrichment(Catalogue, Stories):
             self.wait_again(db, item_id)
         put_change(db, "enriched", now, item_id=item_id, detail={"texts": ["body"]})
         index.write(db)
-        return True
 
     def _put_item_texts(self, db: sqlite3.Connection, item_id: int, texts: MadeTexts, now: datetime) -> bool:
         stored = db.execute(

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from aggregator.models import DueFeed, FeedState, HostHold, iso, parse_iso
@@ -81,10 +81,6 @@ class Timetable(Store):
         """The feed that is configured with this URL, whether due or not; None when there is none."""
         row = self.row(_FEED + " WHERE f.url = ? AND f.removed_at IS NULL", (url,))
         return None if row is None else _due_feed(row)
-
-    def all_feeds(self) -> Iterator[DueFeed]:
-        """The feeds that are polled, in the order in which they are due."""
-        yield from map(_due_feed, self.rows(_FEED + " WHERE s.active = 1 ORDER BY s.next_poll_at, f.feed_id"))
 
     def host_count(self, enough: int) -> int:
         """How many hosts the feeds that are polled are on. Counts no further than `enough`: quick at any size."""

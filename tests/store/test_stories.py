@@ -5,7 +5,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from aggregator.models import Assignment, Merge, Move, Split
+from aggregator.models import Assignment, Merge, Move, Split, iso
 from aggregator.store.reader import open_reader
 from aggregator.store.values import stored_form
 from aggregator.store.writer import open_writer
@@ -216,15 +216,17 @@ def test_grouped_tells_which_are_in_stories(told):
 def test_made_texts_reach_the_reader_with_their_origin(told):
     """A translation is shown in the reader's columns and named as a machine's; the outlet's words stay beside it."""
     from aggregator.store.enrichment import Call, MadeTexts
+    from aggregator.store.texts import StoryTexts
 
     writer = told.writer
     told.group((1, 3))
     made = MadeTexts("en", "Ferry on a sandbank", "It ran aground.", "machine", "First.\n\nSecond.", "mt 1.2")
     assert writer.save_item_texts(1, made, now=NOW)
     assert not writer.save_item_texts(99, made, now=NOW)
-    assert writer.save_story_texts(1, replace(made, title="A ferry"), [1, 3], now=NOW)
-    writer.enqueue("item", [3, 4], language="en", now=NOW)
-    writer.enqueue("item", [4], language="en", priority=5, now=NOW)
+    writer.save_story(1, [StoryTexts("en", "A ferry", "It ran aground.", (1, 3))], now=NOW)
+    with writer.transaction() as db:
+        sql = "INSERT INTO to_enrich (task, subject_id, language, priority, not_before) VALUES ('item', ?, 'en', ?, ?)"
+        db.executemany(sql, [(3, 0, iso(NOW)), (4, 5, iso(NOW))])
     assert [(w.subject_id, w.attempts) for w in writer.waiting("item", 9, now=NOW)] == [(4, 0), (3, 0)]
     later = NOW + timedelta(minutes=10)
     call = Call("item", 4, "en", "mt 1.2", "failed", "503", tokens_in=10, cost_microusd=70, retry_at=later)
@@ -249,9 +251,9 @@ def test_made_texts_reach_the_reader_with_their_origin(told):
         ]
         assert [(s["item_id"], s["reader_origin"]) for s in reader.timeline(1)] == [(1, "machine"), (3, None)]
         head = reader.query("SELECT title, reader_title, reader_origin FROM story_heads WHERE story_id = 1")[0]
-        assert head == {"title": "Prāmis uz sēkļa", "reader_title": "A ferry", "reader_origin": "machine"}
+        assert head == {"title": "Prāmis uz sēkļa", "reader_title": "A ferry", "reader_origin": "extractive"}
         assert [h["reader_title"] for h in reader.heads([99, 1])] == ["A ferry"]
-    assert [c[3]["texts"] for c in changes(writer, "enriched")] == [["title", "summary", "body"], ["title", "summary"]]
+    assert [c[3]["texts"] for c in changes(writer, "enriched")] == [["title", "summary", "body"]]
 
 
 def test_threads_take_turns(told):
