@@ -143,7 +143,9 @@ def profile(item: StoryItem, projection: Projection | None = None) -> Profile:
         packed_ids=ids,
         packed_bounds=bounds,
         packed_points=_points(places),
-        packed_vector=None if item.vector is None else pack_vector((projection or Projection.load())(item.vector)),
+        packed_vector=None
+        if item.vector is None
+        else pack_vector((projection or Projection.load())(item.vector, language)),
     )
 
 
@@ -178,11 +180,10 @@ def _ids(*kinds: Iterable[str]) -> tuple[bytes, bytes]:
     return np.array(ids, dtype=np.uint32).tobytes(), np.array(bounds, dtype=np.uint16).tobytes()
 
 
-def pack_vector(vector: NDArray[np.float16]) -> bytes:
+def pack_vector(vector: NDArray[np.float32]) -> bytes:
     """A float32, the size of one step, and a signed byte for each dimension: cosines stay within .002, of vectors without outliers."""
-    rows = vector.astype(np.float32)
-    step = np.float32(max(float(np.abs(rows).max()), 1e-9) / LARGEST_STEP)
-    steps: NDArray[np.int8] = np.rint(rows / step).astype(np.int8)
+    step = np.float32(max(float(np.abs(vector).max()), 1e-9) / LARGEST_STEP)
+    steps: NDArray[np.int8] = np.rint(vector / step).astype(np.int8)
     return bytes(step.tobytes() + steps.tobytes())
 
 

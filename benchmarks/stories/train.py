@@ -202,7 +202,8 @@ def _window(profiles: list[Profile], now: int) -> list[int]:
 def with_dense(data: Set, projection: Projection) -> Table:
     """The features, those of the vectors filled in: as the stream stood, under `projection`."""
     profiles = [
-        replace(p, packed_vector=pack_vector(projection(row))) for p, row in zip(data.profiles, data.raw, strict=True)
+        replace(p, packed_vector=pack_vector(projection(row, p.language)))
+        for p, row in zip(data.profiles, data.raw, strict=True)
     ]
     stats = Statistics()
     parts = []
@@ -241,11 +242,14 @@ def make_projection(sets: list[Set]) -> Projection:
     inside = inner.T @ inner
     metric = 0.5 * inside / np.trace(inside) + 0.5 * outer / np.trace(outer) + np.eye(dimensions) / dimensions
     values, axes = np.linalg.eigh(metric)
-    matrix = axes @ np.diag(values**-0.5)
+    matrix = axes @ np.diag(values**-0.5) @ axes.T
     raw = np.vstack([data.raw for data in sets]).astype(np.float64)
     centre = raw.mean(0)
     matrix /= np.linalg.norm((raw - centre) @ matrix, axis=1).mean()
-    rounded = Projection(centre.astype(np.float32), matrix.astype(np.float32)).to_json()
+    projected = ((raw - centre) @ matrix).astype(np.float32)
+    spoken = np.array([p.language for data in sets for p in data.profiles])
+    means = {str(tag): projected[spoken == tag].sum(0) / (np.sum(spoken == tag) + SHRINK) for tag in np.unique(spoken)}
+    rounded = Projection(centre.astype(np.float32), matrix.astype(np.float32), means).to_json()
     return Projection.from_json(rounded)
 
 
