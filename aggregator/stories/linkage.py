@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 __all__ = ["Doubt", "grouped"]
 
-NEARLY: Final = -4.0  # evidence: below, two groups are not in doubt
+NEARLY: Final = -2.0  # evidence: below, two groups are not in doubt
 
 Floats = NDArray[np.float64]
 Evidences = Callable[[Floats, float, Floats], Floats]

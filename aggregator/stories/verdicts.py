@@ -23,7 +23,7 @@ SAME: Final = (
     0.97  # probability of one event for a pair that a judge says it of: judges err too, and a whole group outvotes one
 )
 DIFFERENT: Final = 0.03  # for a pair of which it denies it
-LEAST_STAKE: Final = 0.1  # items; what is expected to put fewer right is not asked
+LEAST_DOUBT: Final = 0.2  # probability that a decision is wrong: below, a judge that errs now and then knows no better
 
 Floats = NDArray[np.float64]
 
@@ -102,8 +102,9 @@ class Questions:
         there are such, not judged before.
         """
         for evidence, one, other in doubts:
-            stake = likelihood(-abs(evidence)) * 2 * len(one) * len(other) / (len(one) + len(other))
-            if stake < LEAST_STAKE or (len(self._heap) == self._most and stake <= self._heap[0][0]):
+            doubt = likelihood(-abs(evidence))
+            stake = doubt * 2 * len(one) * len(other) / (len(one) + len(other))
+            if doubt < LEAST_DOUBT or (len(self._heap) == self._most and stake <= self._heap[0][0]):
                 continue
             pair = _spokesmen(together, members, one, other, known)
             if pair is None:

@@ -27,6 +27,12 @@ def server():
         yield running
 
 
+@pytest.fixture(autouse=True)
+def doubtful(monkeypatch):
+    """Every decision counts as one in doubt, so that new weights of the model change nothing here."""
+    monkeypatch.setattr("aggregator.stories.verdicts.LEAST_DOUBT", 0.0)
+
+
 class House:
     """A database with two pairs of items that a pass doubts, and the stages over it, opened and closed as by restarts."""
 
@@ -116,11 +122,14 @@ def test_off_asks_nothing_and_keeps_nothing(house, server):
 def test_the_budget_bounds_calls(house, server):
     """One call in an hour: the pair of the highest stake first, the other an hour later, also when the daemon is started anew."""
     settings = judge(server, calls_per_hour=1)
-    house.run(settings, "group", "repair", "judge", "judge")
+    house.run(settings, "group", "repair")
+    line = "SELECT i.title, o.title FROM to_judge AS q JOIN items AS i USING (item_id) JOIN items AS o ON o.item_id = q.other_id ORDER BY stake DESC"
+    first, second = (set(pair) for pair in house.rows(line))
+    house.run(settings, "judge", "judge")
     house.run(settings, 30, "judge")
-    assert server.pairs() == [set(FIRE)]
+    assert server.pairs() == [first]
     house.run(settings, 31, "judge")
-    assert server.pairs() == [set(FIRE), set(BRIDGE)]
+    assert server.pairs() == [first, second]
 
 
 def test_dollars_bound_calls(house, server):
