@@ -24,10 +24,10 @@ Serials = NDArray[np.uint32]
 
 
 class Candidates:
-    """The live items, to be searched by profile. `lexical` and `dense` are the most each index gives."""
+    """The live items, to be searched by profile: at most `most`, of them `dense` by vector and as many by words as that leaves."""
 
-    def __init__(self, *, lexical: int = 32, dense: int = 32) -> None:
-        self._most_lexical, self._most_dense = lexical, dense
+    def __init__(self, *, most: int = 54, dense: int = 32) -> None:
+        self._most, self._most_dense = most, dense
         self._next = 0  # serial number of the next item: postings stay sorted by it
         self._serials: dict[int, int] = {}
         self._ids: dict[int, int] = {}
@@ -60,11 +60,12 @@ class Candidates:
 
     def find(self, profile: Profile) -> list[int]:
         """Ids of live items that may belong with `profile`, itself left out, in ascending order."""
-        found = {*self._by_words(profile), *self._neighbours.nearest(profile, self._most_dense)}
+        near = self._neighbours.nearest(profile, self._most_dense)
+        found = {*near, *self._by_words(profile, self._most - len(near))}
         found.discard(profile.item_id)
         return sorted(found)
 
-    def _by_words(self, profile: Profile) -> list[int]:
+    def _by_words(self, profile: Profile, most: int) -> list[int]:
         lists = [(len(p), key, p) for key in _keys(profile).tolist() if (p := self._postings.get(key)) is not None]
         lists.sort(key=lambda entry: entry[:2])
         chosen: list[Serials] = []
@@ -81,11 +82,11 @@ class Candidates:
             return []
         serials, place = np.unique(np.concatenate(chosen), return_inverse=True)
         score = np.bincount(place, weights=np.repeat(weights, [len(c) for c in chosen]))
-        if len(score) > self._most_lexical:
-            near = np.flatnonzero(score >= -np.partition(-score, self._most_lexical - 1)[self._most_lexical - 1])
+        if len(score) > most:
+            near = np.flatnonzero(score >= -np.partition(-score, most - 1)[most - 1])
             score, serials = score[near], serials[near]
         ids = [self._ids[s] for s in serials.tolist()]
-        order = np.lexsort((np.asarray(ids), -score))[: self._most_lexical]
+        order = np.lexsort((np.asarray(ids), -score))[:most]
         return [ids[i] for i in order.tolist()]
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from aggregator.stories.features import BUCKETS, KINDS, Ids, Profile, unpack_vectors
+from aggregator.stories.features import BUCKETS, KINDS, Profile, unpack_vectors
 from aggregator.stories.statistics import Statistics
 from aggregator.stories.support import supported
 
@@ -62,7 +62,7 @@ class _Overlaps:
 
     def __call__(self, item: Profile, others: Sequence[Profile], stats: Statistics) -> _Overlap:
         shape = (len(others), len(KINDS))
-        joined = np.frombuffer(b"".join([other.packed_ids for other in others]), dtype=np.uint32)
+        joined = np.frombuffer(b"".join([other.packed_ids for other in others]), dtype=np.uint32).astype(np.intp)
         packed = np.frombuffer(b"".join([other.packed_bounds for other in others]), dtype=np.uint16)
         bounds = packed.reshape(len(others), -1).astype(np.int64)
         lengths = (bounds[:, 1:] - bounds[:, :-1]).ravel()
@@ -75,7 +75,7 @@ class _Overlaps:
             own[has] = np.add.reduceat(self._idf(ids, stats) ** 2, mine[:-1][has])
         self._mine[ids] = True
         idf = self._idf(joined, stats)
-        common = np.where(self._mine[joined], idf, 0.0)
+        common = idf * self._mine[joined]
         self._mine[ids] = False
         shared, theirs, total = np.zeros(len(lengths)), np.zeros(len(lengths)), np.zeros(len(lengths))
         if some.any():
@@ -88,12 +88,13 @@ class _Overlaps:
         inside = np.divide(shared, np.minimum(theirs, own), out=np.zeros(shape), where=both)
         return _Overlap(cosine, inside, total.reshape(shape), (both & (shared <= 0)).astype(np.float64))
 
-    def _idf(self, ids: Ids, stats: Statistics) -> Floats:
+    def _idf(self, ids: NDArray[np.integer], stats: Statistics) -> Floats:
         """log((items + 1) / (count + 0.5)), at least .01."""
         if stats.items >= len(self._logs):
             self._logs = np.log(np.arange(2 * stats.items) + 0.5)
-        result: Floats = (math.log(stats.items + 1.0) - self._logs[stats.counts[ids]]).clip(0.01)
-        return result
+        result: Floats = self._logs[stats.counts[ids]]
+        np.subtract(math.log(stats.items + 1.0), result, out=result)
+        return np.maximum(result, 0.01, out=result)
 
 
 _OVERLAPS: Final = _Overlaps()
@@ -159,7 +160,10 @@ def pair_features(item: Profile, others: Sequence[Profile], stats: Statistics) -
         value[f"outlet_{name}"] = outlet * value[name]
     value["outlet_clash"] = outlet * value["numbers_clash"]
     value["outlet_dates_clash"], value["outlet_days"] = outlet * value["dates_clash"], outlet * days
-    return np.stack([value[name] for name in FEATURES], axis=1)
+    table = np.empty((n, len(FEATURES)))
+    for column, name in enumerate(FEATURES):
+        table[:, column] = value[name]
+    return table
 
 
 def dense(item: Profile, others: Sequence[Profile], stats: Statistics) -> Floats:

@@ -18,7 +18,7 @@ from aggregator.stories.features import Profile
 
 __all__ = ["Neighbours"]
 
-LOOKED_AT: Final = 4096
+LOOKED_AT: Final = 2048
 BITS: Final = 384  # of a longer vector, the first so many dimensions
 CODE_MOST: Final = 127  # a vector is stored as whole numbers up to this …
 CODE_SPREAD: Final = (
@@ -27,6 +27,7 @@ CODE_SPREAD: Final = (
 FIRST_ROWS: Final = 1024
 BLOCK: Final = 1024  # vectors turned into float32 at once, and …
 BITS_BLOCK: Final = 2**16  # … items whose bits are compared at once: both fit a cache
+GUESSED_FROM: Final = 4096  # items from which it is guessed how many bits are few enough
 SHRINK: Final = 10  # items of its own that a language needs for its mean to count as much as that of all
 
 Floats = NDArray[np.float32]
@@ -152,14 +153,13 @@ class Neighbours:
         if live <= LOOKED_AT:
             return np.arange(live)
         apart = self._apart(_signs(code))
-        low, high = 0, 255
-        while low < high:
-            middle = (low + high) // 2
-            if np.count_nonzero(apart <= middle) >= LOOKED_AT:
-                high = middle
-            else:
-                low = middle + 1
-        return np.flatnonzero(apart <= low)
+        some = np.sort(apart[:: max(1, live // GUESSED_FROM)])
+        within = int(some[LOOKED_AT * len(some) // live])  # a guess, put right below
+        while np.count_nonzero(apart <= within) < LOOKED_AT:
+            within += 1
+        while within and np.count_nonzero(apart < within) >= LOOKED_AT:
+            within -= 1
+        return np.flatnonzero(apart <= within)
 
     def _apart(self, signs: NDArray[np.uint64]) -> NDArray[np.uint8]:
         """In how many bits each item differs from `signs`, less 256 where it is more: such a one is looked at for nothing."""
@@ -168,10 +168,9 @@ class Neighbours:
         for start in range(0, live, BITS_BLOCK):
             end = min(start + BITS_BLOCK, live)
             differing, more, apart = self._differing[: end - start], self._more[: end - start], result[start:end]
-            apart[:] = 0
-            for mine, theirs in zip(signs, self._signs, strict=True):
-                np.bitwise_xor(theirs[start:end], mine, out=differing)
-                np.bitwise_count(differing, out=more)
+            np.bitwise_count(np.bitwise_xor(self._signs[0, start:end], signs[0], out=differing), out=apart)
+            for mine, theirs in zip(signs[1:], self._signs[1:], strict=True):
+                np.bitwise_count(np.bitwise_xor(theirs[start:end], mine, out=differing), out=more)
                 np.add(apart, more, out=apart)
         return result
 
@@ -199,5 +198,6 @@ class Neighbours:
 
 def _signs(code: NDArray[np.generic]) -> NDArray[np.uint64]:
     """Which of the first BITS numbers are above zero, 64 to a word."""
-    packed = np.packbits(code[:BITS] > 0)  # type: ignore[operator]
-    return np.pad(packed, (0, -len(packed) % 8)).view(np.uint64)
+    above = np.zeros(-(-min(len(code), BITS) // 64) * 64, dtype=np.bool_)
+    np.greater(code[:BITS], 0, out=above[: len(code)])
+    return np.packbits(above).view(np.uint64)
