@@ -26,7 +26,7 @@ CODE_SPREAD: Final = (
 )
 FIRST_ROWS: Final = 1024
 BLOCK: Final = 1024  # vectors turned into float32 at once, and …
-BITS_BLOCK: Final = 2**16  # … items whose bits are compared at once: both fit a cache
+BITS_BLOCK: Final = 2**17  # … items whose bits are compared at once: both fit a cache
 GUESSED_FROM: Final = 4096  # items from which it is guessed how many bits are few enough
 SHRINK: Final = 10  # items of its own that a language needs for its mean to count as much as that of all
 
