@@ -22,6 +22,9 @@ def excused(state: FeedState, now: datetime) -> FeedState:
 class NetworkWatch:
     """`offline` while many hosts in a row, and no other between them, gave no answer at all.
 
+    A host that was silent in an outage, and still is when another has answered since, is dead itself: it begins no new one. Else a
+    catalogue with many dead hosts would be offline again and again, and these would be asked all the time.
+
     Args:
         hosts: how many hosts in a row; with fewer in the catalogue, all of them, but no fewer than two.
     """
@@ -29,12 +32,16 @@ class NetworkWatch:
     def __init__(self, hosts: int = 8) -> None:
         self.enough = hosts
         self._silent: dict[str, dict[int, FeedState]] = {}  # by host: its feeds' states from before their failed polls
+        self._doubtful: set[str] = set()  # hosts that were silent in an outage, and have not answered since
         self.offline = False
 
-    def answered(self) -> bool:
-        """Some host answered, whatever it said. True when this ends an outage."""
-        self._silent.clear()
+    def answered(self, host: str) -> bool:
+        """A host answered, whatever it said. True when this ends an outage."""
         was, self.offline = self.offline, False
+        if was:
+            self._doubtful.update(self._silent)
+        self._doubtful.discard(host)
+        self._silent.clear()
         return was
 
     def silent(self, feed: DueFeed, hosts_in_all: int) -> bool:
@@ -42,6 +49,8 @@ class NetworkWatch:
 
         `hosts_in_all` are those of the catalogue; it need not be counted further than `enough`.
         """
+        if feed.state.host in self._doubtful and not self.offline:
+            return False
         self._silent.setdefault(feed.state.host, {})[feed.state.feed_id] = feed.state
         if self.offline or len(self._silent) < max(2, min(self.enough, hosts_in_all)):
             return False

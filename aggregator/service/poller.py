@@ -113,7 +113,7 @@ class Poller:
             in_all = await self._store(self._writer.host_count, self._network.enough)
             began = self._network.silent(feed, in_all)
         elif not (isinstance(result, Failed) and result.status is None):
-            ended = self._network.answered()
+            ended = self._network.answered(feed.state.host)
         outcome = await self._store(self._record, feed, answer)
         if began:
             await self._store(self._writer.reschedule, self._excuses())

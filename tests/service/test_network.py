@@ -30,7 +30,7 @@ def test_one_host_that_answers_ends_the_row():
     watch = NetworkWatch()
     for n in range(7):
         watch.silent(feed(n), 100)
-    assert not watch.answered()
+    assert not watch.answered("other.example")
     assert not any(watch.silent(feed(n), 100) for n in range(7))
     assert not watch.offline
 
@@ -55,10 +55,24 @@ def test_an_answer_ends_an_outage_once():
     for n in range(8):
         watch.silent(feed(n), 100)
     assert set(watch.victims()) == set(range(8))
-    assert watch.answered()
-    assert not watch.answered()
+    assert watch.answered("other.example")
+    assert not watch.answered("other.example")
     assert not watch.offline
     assert watch.victims() == {}
+
+
+def test_hosts_that_stay_silent_when_another_answers_are_dead_themselves():
+    """They begin no second outage, so that their failures count; one of them that answers counts as a host again."""
+    watch = NetworkWatch()
+    for n in range(9):
+        watch.silent(feed(n), 100)
+    assert watch.answered("other.example")
+    assert not any(watch.silent(feed(n), 100) for n in range(9))
+    assert not watch.offline
+    assert watch.victims() == {}
+    watch.answered("h0.example")
+    assert [watch.silent(feed(n), 100) for n in (*range(9), *range(20, 27))] == [False] * 15 + [True]
+    assert set(watch.victims()) == {0, *range(20, 27)}
 
 
 def test_the_excused_state_is_the_one_from_before():
