@@ -226,7 +226,8 @@ def test_rule_10_a_url_changes_for_a_reason(state, outcome, jitter):
     assert after.failures == 0
     assert result.redirects[0].status in (301, 308)
     secure = after.url == state.url.replace("http://", "https://") and result.redirects[0].url == after.url
-    lasted = state.redirect_url == after.url and NOW - state.redirect_since >= timedelta(days=7)
+    since = state.redirect_since or NOW
+    lasted = state.redirect_url == after.url and NOW - since >= timedelta(days=7)
     assert secure or lasted
 
 
